@@ -1,0 +1,124 @@
+"""The bus binds each output port straight to the receiving method, through one thin delivery: count, guard.
+
+A hot wire is a function call: run to completion, in order, no queue. When a receiver fails, its Gear's `on_error` says
+what happens to the message, and nothing is lost without a count and a log line.
+"""
+
+from fluxrig.compat import traceback_text
+from fluxrig.errors import FluxError, LocalError
+from fluxrig.gear import DROP, KILL, REJECT
+
+
+class Wire:
+    """One delivery: from an output port to an input method. `count` is the messages it carried."""
+
+    def __init__(self, station: "Station", receive):
+        self.count = 0
+        self.station = station
+        self.receive = receive
+
+    def deliver(self, msg) -> None:
+        self.count += 1
+        try:
+            self.receive(msg)
+        except Exception as exc:
+            self.station.failed(msg, exc)
+
+
+class Fan:
+    """One output port with several wires, served in the order of the rig file."""
+
+    def __init__(self, wires: list[Wire]):
+        self.wires = wires
+
+    def deliver(self, msg) -> None:
+        for wire in self.wires:
+            wire.deliver(msg)
+
+
+class Loose:
+    """An output port without a wire. `count` is what left it for nowhere."""
+
+    def __init__(self):
+        self.count = 0
+
+    def deliver(self, msg) -> None:
+        self.count += 1
+
+
+class Station:
+    """A Gear's place on the bus: its inbound wires, what it does with failures, and the counts of both.
+
+    `errors` counts failed inputs; each of them is also in `rejected` (sent to `err`), `dropped`, or ended the Gear
+    (`alive` False). `refused` counts messages that came to a killed Gear.
+    """
+
+    def __init__(self, name: str, gear, on_error: str, log):
+        if on_error not in (REJECT, DROP, KILL):
+            raise LocalError(f"{name}: unknown on_error {on_error!r} (want {REJECT}, {DROP} or {KILL})")
+        self.name = name
+        self.gear = gear
+        self.on_error = on_error
+        self.alive = True
+        self.errors = 0
+        self.rejected = 0
+        self.dropped = 0
+        self.refused = 0
+        self.inbound: list[Wire] = []
+        self.outputs: dict = {}
+        self._log = log
+
+    def wire(self, port: str) -> Wire:
+        """A new delivery to input `port`. Raises LocalError when the Gear has no such input."""
+        receive = getattr(self.gear, "on_" + port, None)
+        if receive is None:
+            raise LocalError(f"gear {self.name!r} has no input port {port!r}")
+        wire = Wire(self, receive)
+        self.inbound.append(wire)
+        return wire
+
+    def failed(self, msg, exc: Exception) -> None:
+        """An input raised `exc` for `msg`: act on `on_error`."""
+        self.errors += 1
+        # A failing Gear fails for every message: log the 1st, 2nd, 4th, 8th … so that a log stays readable.
+        if self.errors & (self.errors - 1) == 0:
+            why = str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
+            self._log("error", self.name, f"input failed ({self.errors} so far, on_error: {self.on_error}): {why}")
+        if self.on_error == KILL:
+            self.kill()
+        elif self.on_error == REJECT:
+            self.rejected += 1
+            meta = dict(msg.meta)
+            meta["error"] = f"{type(exc).__name__}: {exc}"
+            self.gear.err(msg.derive(meta=meta, raw=msg.raw))
+        else:
+            self.dropped += 1
+
+    def kill(self) -> None:
+        """Take the Gear off the bus. The Rack and its other Gears go on."""
+        self.alive = False
+        for wire in self.inbound:
+            wire.receive = self._refuse
+        self._log("error", self.name, "killed: it receives nothing from now on")
+
+    def _refuse(self, msg) -> None:
+        self.refused += 1
+
+
+def connect(stations: list[Station], outputs: list[list[str]], wires: list) -> None:
+    """Bind every output port.
+
+    `outputs[i]` names the output ports of `stations[i]`; a wire is `(from index, from port, to index, to port)`.
+    Raises LocalError when a wire names a port that is not there.
+    """
+    targets: dict = {}
+    for source, port, destination, input_port in wires:
+        if port not in outputs[source]:
+            raise LocalError(f"gear {stations[source].name!r} has no output port {port!r}")
+        targets.setdefault((source, port), []).append(stations[destination].wire(input_port))
+    for index, station in enumerate(stations):
+        for port in outputs[index]:
+            found = targets.get((index, port), [])
+            output = Loose() if not found else found[0] if len(found) == 1 else Fan(found)
+            station.outputs[port] = output
+            setattr(station.gear, port, output.deliver)

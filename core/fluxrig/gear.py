@@ -1,0 +1,99 @@
+"""The Gear contract: one unit of work with named input and output ports.
+
+    class Double(Gear):
+        def init(self, ctx):
+            self._tag = ctx.config["tag"]
+
+        def on_in(self, msg):
+            self.out(msg.derive(data={self._tag: msg.data[self._tag] * 2}))
+
+An input port `x` is a method `on_x(self, msg)`, synchronous: it runs to completion, in order. An output port is an
+attribute that the bus binds: `self.out(msg)`. The manifest beside the code names both. I/O belongs in tasks, spawned
+with `ctx.spawn` from `init` or `start`.
+"""
+
+from fluxrig.msg import FluxMsg
+
+REJECT = "reject"
+DROP = "drop"
+KILL = "kill"
+
+
+class Gear:
+    """Base of every Gear. Lifecycle: `init`, `start`, (work), `drain`, `stop`; each is called once."""
+
+    counters: tuple = ()
+    """Names of integer attributes that the Rack reports, such as ("held_back",)."""
+
+    def init(self, ctx: "Context") -> None:
+        """Take the compiled configuration. Do no I/O. A LocalError here refuses the rig."""
+
+    async def start(self) -> None:
+        """Get ready to receive. Runs before any message flows."""
+
+    async def drain(self) -> None:
+        """Sources: stop producing. Sinks: deliver what is queued. Bounded by the Rack's drain timeout."""
+
+    async def stop(self) -> None:
+        """Release everything. Runs after drain, in reverse order of the wires."""
+
+
+class Context:
+    """What a Gear knows of its Rack: its compiled configuration, and the services of the Host."""
+
+    def __init__(self, rack, name: str, gear_id: bytes, ports: dict, config: dict):
+        self.name = name
+        self.config = config
+        self.host = rack.host
+        self.clock = rack.host.clock
+        self.machine_id = rack.machine_id
+        self._rack = rack
+        self._gear_id = gear_id
+        self._ports = ports
+
+    def message(
+        self, data: dict, meta: dict, raw: bytes | None = None, ts: int | None = None, port: str = "out"
+    ) -> FluxMsg:
+        """A new event entering the rig here, with its own trace.
+
+        `meta` must hold `machine.id`: take `ctx.meta(...)` once and pass the same dict for every message of one kind.
+        `ts` is the source time in Unix ns, now by default.
+        """
+        ids = self._rack.ids
+        event_id = ids.mint()
+        if ts is None:
+            ts = self.clock.wall_ns()
+        # The trace of an event is the id of the message it entered with: unique, W3C-valid and no extra entropy.
+        return FluxMsg(
+            event_id,
+            event_id.hex(),
+            self._gear_id,
+            meta,
+            data,
+            ts,
+            raw=raw,
+            path=((self._gear_id, self._ports[port], ts),),
+            mint=ids.mint,
+        )
+
+    def meta(self, entries: dict) -> dict:
+        """`entries` with `machine.id` added."""
+        meta = dict(entries)
+        meta["machine.id"] = self.machine_id
+        return meta
+
+    def ticker(self, name: str, period_ms: int, phase_ms: int = 0):
+        """Deadlines every `period_ms`, `phase_ms` after the Rack's start. See `fluxrig.schedule.Ticker`."""
+        return self._rack.schedule.ticker(self.name + "." + name, period_ms, phase_ms)
+
+    def spawn(self, name: str, work) -> None:
+        """Run the coroutine function `work` as a supervised task: it starts with the Rack, ends with it, and is
+        restarted with back-off when it fails."""
+        self._rack.spawn(self, name, work)
+
+    def secret(self, value):
+        """The text of a configured value: a `{"secret": name}` map is looked up on this Host, the rest is as it is."""
+        return self.host.secret(value["secret"]) if isinstance(value, dict) else value
+
+    def log(self, level: str, text: str) -> None:
+        self.host.log(level, self.name, text)

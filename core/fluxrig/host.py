@@ -1,0 +1,135 @@
+"""The Host contract: everything a Rack asks of the platform it runs on.
+
+Implementations live in `fluxrig_ports`: `memory` (a virtual clock and everything in RAM, for tests and simulation),
+`cpython` (gateways) and `micropython`. A Gear reaches the world only through these classes, so the same rig runs on
+each of them. The classes here are the documentation; an implementation may inherit them, and must match them.
+
+Every failure is a `FluxError`: TransientError when trying again may help (timeout, refused, lost), LocalError when it
+cannot (no such device, no such secret).
+"""
+
+
+class Clock:
+    """Time. `ticks` are microseconds on a monotonic clock that may wrap: compare them with `ticks_diff` only.
+
+    On 32-bit MicroPython ticks wrap at 2**30 (18 minutes), so differences are valid up to 2**29 us either way.
+    """
+
+    def wall_ns(self) -> int:
+        """Unix time in nanoseconds. May step when the platform corrects its clock."""
+        raise NotImplementedError
+
+    def ticks_us(self) -> int:
+        raise NotImplementedError
+
+    def ticks_add(self, ticks: int, us: int) -> int:
+        raise NotImplementedError
+
+    def ticks_diff(self, later: int, earlier: int) -> int:
+        """Signed microseconds from `earlier` to `later`."""
+        raise NotImplementedError
+
+    async def sleep_ms(self, ms: int) -> None:
+        """Sleep at least `ms`, to the platform's timer resolution."""
+        raise NotImplementedError
+
+    async def sleep_until(self, ticks: int) -> None:
+        """Sleep until `ticks`, as exactly as the platform can. Returns at once, but yields, when it has passed."""
+        raise NotImplementedError
+
+    async def wait_for(self, awaitable, ms: int):
+        """The result of `awaitable`, or TransientError after `ms`, when it is cancelled."""
+        raise NotImplementedError
+
+
+class Stream:
+    """A byte stream in both directions, from `Host.connect`."""
+
+    async def read(self, limit: int) -> bytes:
+        """At least one and at most `limit` bytes, as soon as any are there; b"" once the peer has closed."""
+        raise NotImplementedError
+
+    async def write(self, data: bytes) -> None:
+        """Send all of `data`. Returns when the platform has taken it, which may be before the peer has."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Release the connection. Never raises, may be called twice."""
+        raise NotImplementedError
+
+
+class Mqtt:
+    """One MQTT 3.1.1 session that publishes, from `Host.mqtt`."""
+
+    connected = False
+    """Whether the session stands, as far as is known without sending."""
+
+    async def connect(self, timeout_ms: int) -> None:
+        """Open the session. TransientError when the broker does not answer, LocalError when it refuses us."""
+        raise NotImplementedError
+
+    async def publish(self, topic: str, payload: bytes, retain: bool, timeout_ms: int) -> None:
+        """Hand one message to the broker (QoS 1: returns once it is acknowledged)."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Disconnect in order, so that the broker does not send the last will. Never raises, may be called twice."""
+        raise NotImplementedError
+
+
+class Store:
+    """Small named files that survive a power cut. Names are `[a-z0-9._-]+`, flat."""
+
+    def read(self, name: str) -> bytes | None:
+        """The content, or None when there is no such file."""
+        raise NotImplementedError
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace the content: after a power cut the file holds either the old bytes or the new, whole."""
+        raise NotImplementedError
+
+    def remove(self, name: str) -> None:
+        """Delete the file if it is there."""
+        raise NotImplementedError
+
+    def names(self) -> list[str]:
+        """Every file, sorted."""
+        raise NotImplementedError
+
+
+class Host:
+    """The platform of one Rack."""
+
+    name = ""
+    """What `doctor` and logs call it: `memory`, `cpython`, `micropython`."""
+
+    clock: Clock
+    store: Store
+
+    def entropy(self, count: int) -> bytes:
+        """`count` random bytes, fit for keys on real platforms, seeded in `memory`."""
+        raise NotImplementedError
+
+    def log(self, level: str, who: str, text: str) -> None:
+        """Say something to whoever operates the Rack. Levels: `debug`, `info`, `warning`, `error`."""
+        raise NotImplementedError
+
+    def secret(self, name: str) -> str:
+        """The secret `name` of this Rack. LocalError, naming where it was looked for, when it is not set."""
+        raise NotImplementedError
+
+    async def connect(self, address: str, port: int, timeout_ms: int) -> Stream:
+        """Open a TCP connection."""
+        raise NotImplementedError
+
+    def mqtt(self, options: dict) -> Mqtt:
+        """An MQTT session, not yet connected.
+
+        `options`: `address` (text), `port` (int), `client_id` (text), `keepalive_s` (int), `user` and `password`
+        (text or None), `will` ((topic, payload bytes): published retained by the broker when this side vanishes).
+        """
+        raise NotImplementedError
+
+    def write_out(self, text: str) -> None:
+        """One line for the person at the terminal: standard output, or the serial console of a device."""
+        raise NotImplementedError

@@ -1,0 +1,31 @@
+"""Runs one test file under MicroPython: `micropython run_file.py test_x.py`. Exit 1 when a test fails.
+
+Prints one line a test, so that a failure is reported with its file, name and traceback.
+"""
+
+import asyncio
+import sys
+
+
+def run(path: str) -> int:
+    folder, _, name = path.rpartition("/")
+    sys.path.insert(0, folder)
+    module = __import__(name[: -len(".py")])
+    failed = 0
+    tests = [getattr(module, attr) for attr in sorted(dir(module)) if attr.startswith("test_")]
+    for test in tests:
+        try:
+            result = test()
+            if hasattr(result, "send"):
+                asyncio.run(result)
+        except Exception as exc:
+            failed += 1
+            print("FAIL", test.__name__)
+            sys.print_exception(exc)
+        else:
+            print("ok", test.__name__)
+    print(f"{len(tests) - failed} of {len(tests)} passed")
+    return 1 if failed or not tests else 0
+
+
+sys.exit(run(sys.argv[1]))
