@@ -69,4 +69,4 @@ def id_bytes(text: str) -> bytes:
     try:
         return unhexlify("".join(parts))
     except ValueError:
-        raise LocalError(f"not a UUID: {text!r} (want hex digits)") from None
+        raise LocalError(f"not a UUID: {text!r} (want hex digits)")

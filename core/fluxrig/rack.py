@@ -67,7 +67,7 @@ class Rack:
                 await self.host.clock.wait_for(station.gear.start(), self.DRAIN_MS)
             except FluxError as exc:
                 await self.stop()
-                raise LocalError(f"gear {station.name!r} did not start: {exc}") from exc
+                raise LocalError(f"gear {station.name!r} did not start: {exc}")
         self.schedule.start()
         for station, name, work in self._work:
             self._tasks.append(asyncio.create_task(self._supervise(station, name, work)))

@@ -128,7 +128,7 @@ async def _settle_into(outcome: list, done, awaitable) -> None:
 class Pipe:
     """One direction of a null modem: at most `CAPACITY` bytes wait in it."""
 
-    CAPACITY = 65_536
+    CAPACITY = 8192
 
     def __init__(self):
         self.closed = False

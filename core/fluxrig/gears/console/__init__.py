@@ -1,0 +1,1 @@
+"""The `console` Gear: runtime beside its manifest."""

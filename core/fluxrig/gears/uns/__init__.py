@@ -1,0 +1,1 @@
+"""The `uns` Gear: runtime beside its manifest."""

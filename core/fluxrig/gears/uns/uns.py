@@ -1,0 +1,164 @@
+"""The Unified Namespace: one retained topic a tag, on an MQTT broker.
+
+A namespace is state, not a log: while the broker is away or slow, each topic keeps its newest sample, and what a newer
+one replaced is counted in `superseded`. Every (re)connect publishes the whole state again, because a broker may have
+lost what it retained. The history of values is the archive's business.
+"""
+
+import asyncio
+import json
+
+from fluxrig.errors import LocalError, TransientError
+from fluxrig.gear import Gear
+from fluxrig.gears.uns.topic import Topic
+from fluxrig.ring import Ring
+
+_LEVEL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+
+class Uns(Gear):
+    """Inputs: in. Outputs: err.
+
+    Config (compiled): {"broker": {address, port, client_id, keepalive_s, user, password}, "timeout_ms",
+    "reconnect_min_ms", "reconnect_max_ms", "status": topic, "sources": [(gear id, {tag: topic}), …],
+    "prefix": text for the topics of tags that the rig does not declare, "max_topics": int}.
+
+    The `status` topic is retained too: online while this Rack is connected, offline by the broker's last will.
+    """
+
+    counters = ("published", "bytes_sent", "superseded", "connects", "failures", "refused_tags", "pending")
+
+    def init(self, ctx):
+        config = ctx.config
+        self.published = 0
+        self.bytes_sent = 0
+        self.superseded = 0
+        self.connects = 0
+        self.failures = 0
+        self.refused_tags = 0
+        self._ctx = ctx
+        self._config = config
+        self._room = config["max_topics"]
+        self._prefix = config["prefix"]
+        self._by_source = {}
+        self._topics = []
+        for source, topics in config["sources"]:
+            self._by_source[source] = {tag: self._add(topic) for tag, topic in topics.items()}
+        # Topics with something new. Each waits in it at most once, so it never overflows.
+        self._queue = Ring(len(self._topics) + self._room)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        broker = config["broker"]
+        options = dict(broker)
+        options["user"] = ctx.secret(broker["user"])
+        options["password"] = ctx.secret(broker["password"])
+        options["will"] = (config["status"], self._status("offline"))
+        self._mqtt = ctx.host.mqtt(options)
+        ctx.spawn("publish", self._publish_forever)
+
+    @property
+    def pending(self) -> int:
+        return len(self._queue)
+
+    def on_in(self, msg):
+        topics = self._by_source.get(msg.src_id)
+        if topics is None:
+            topics = self._by_source[msg.src_id] = {}
+        for tag, value in msg.data.items():
+            topic = topics.get(tag)
+            if topic is None:
+                topic = self._adopt(topics, tag)
+                if topic is None:
+                    continue
+            topic.update(value, msg.quality(tag), msg.ts)
+            self._enqueue(topic)
+
+    async def drain(self):
+        """Deliver what is pending, if the broker is there to take it."""
+        if self._mqtt.connected:
+            await self._idle.wait()
+
+    async def stop(self):
+        if self._mqtt.connected:
+            try:
+                await self._send(self._config["status"], self._status("offline"))
+            except (TransientError, LocalError) as exc:
+                self._ctx.log("warning", f"could not say offline: {exc}")
+        await self._mqtt.close()
+        if self._queue:
+            self._ctx.log("warning", f"stopped with {len(self._queue)} topics not published")
+
+    def _add(self, name: str) -> Topic:
+        topic = Topic(name)
+        self._topics.append(topic)
+        return topic
+
+    def _adopt(self, topics: dict, tag: str):
+        """The topic of a tag that the rig does not declare, or None when it can have none."""
+        if not self._room or not _is_level(tag):
+            self.refused_tags += 1
+            return None
+        self._room -= 1
+        topic = topics[tag] = self._add(self._prefix + "/" + tag)
+        return topic
+
+    def _enqueue(self, topic: Topic) -> None:
+        if topic.pending:
+            self.superseded += 1
+            return
+        topic.pending = True
+        self._queue.put(topic)
+        self._idle.clear()
+
+    def _status(self, state: str) -> bytes:
+        now_ms = self._ctx.clock.wall_ns() // 1_000_000
+        return json.dumps({"v": state, "t": now_ms, "q": "good"}).encode()
+
+    async def _publish_forever(self):
+        config = self._config
+        pause = config["reconnect_min_ms"]
+        while True:
+            try:
+                await self._mqtt.connect(config["timeout_ms"])
+                await self._send(config["status"], self._status("online"))
+                self._ctx.log("info", f"connected to {_where(config['broker'])}")
+                self.connects += 1
+                pause = config["reconnect_min_ms"]
+                await self._publish_pending()
+            except (TransientError, LocalError) as exc:
+                self.failures += 1
+                self._ctx.log("warning", f"broker {_where(config['broker'])}: {exc}; again in {pause} ms")
+                await self._mqtt.close()
+            self._idle.set()
+            await self._ctx.clock.sleep_ms(pause)
+            pause = min(pause * 2, config["reconnect_max_ms"])
+
+    async def _publish_pending(self) -> None:
+        """Publish until the session fails. What was not acknowledged goes back to the queue."""
+        for topic in self._topics:
+            if topic.sampled and not topic.pending:
+                self._enqueue(topic)
+        while True:
+            if not self._queue:
+                self._idle.set()
+            topic = await self._queue.get()
+            topic.pending = False  # a sample that arrives during the send queues the topic again
+            try:
+                await self._send(topic.name, topic.payload())
+            except (TransientError, LocalError):
+                self._enqueue(topic)
+                raise
+
+    async def _send(self, topic: str, payload: bytes) -> None:
+        await self._mqtt.publish(topic, payload, True, self._config["timeout_ms"])
+        self.published += 1
+        self.bytes_sent += len(topic) + len(payload)
+
+
+def _where(broker: dict) -> str:
+    return broker["address"] + ":" + str(broker["port"])
+
+
+def _is_level(text: str) -> bool:
+    """Whether `text` can be one level of a topic: letters, digits, `_` and `-`."""
+    return bool(text) and all([char in _LEVEL for char in text])

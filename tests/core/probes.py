@@ -1,0 +1,105 @@
+"""Gears that tests put round the one under test, and the compiled rig that holds them."""
+
+from fluxrig import registry
+from fluxrig.gear import Gear
+
+
+class Source(Gear):
+    """Emits what a test tells it to. With `every_ms` it also counts by itself: data {"n": 0}, {"n": 1}, …"""
+
+    def init(self, ctx):
+        self.ctx = ctx
+        self.meta = ctx.meta({})
+        self.n = 0
+        every_ms = ctx.config.get("every_ms")
+        if every_ms:
+            self._ticker = ctx.ticker("count", every_ms, ctx.config.get("phase_ms", 0))
+            ctx.spawn("count", self._count)
+
+    def emit(self, data, meta=None, ts=None):
+        msg = self.ctx.message(data, self.meta if meta is None else self.ctx.meta(meta), ts=ts)
+        self.out(msg)
+        return msg
+
+    async def _count(self):
+        while True:
+            await self._ticker.tick()
+            self.emit({"n": self.n})
+            self.n += 1
+
+
+class Sink(Gear):
+    """Keeps what it gets."""
+
+    def init(self, ctx):
+        self.got = []
+
+    def on_in(self, msg):
+        self.got.append(msg)
+
+
+class Picky(Gear):
+    """Passes messages on, and fails on those whose `n` is odd."""
+
+    def init(self, ctx):
+        pass
+
+    def on_in(self, msg):
+        if msg.data["n"] % 2:
+            raise ValueError("odd")
+        self.out(msg)
+
+
+registry.register("source", "probes", "Source")
+registry.register("sink", "probes", "Sink")
+registry.register("picky", "probes", "Picky")
+
+
+def gear(name, type_name, config=None, on_error="drop", outputs=("out", "err")):
+    """One entry of a compiled rig. The ids are made from the names, so that tests can tell them."""
+    return {
+        "name": name,
+        "type": type_name,
+        "id": id_of(name),
+        "config": config or {},
+        "on_error": on_error,
+        "outputs": {port: id_of(name + "." + port) for port in outputs},
+    }
+
+
+def id_of(name):
+    """16 bytes that read as the name."""
+    return (name.encode() + bytes(16))[:16]
+
+
+def rig(gears, wires):
+    """A compiled rig: `wires` are (from name, from port, to name, to port) of gears in flow order."""
+    index = {entry["name"]: position for position, entry in enumerate(gears)}
+    return {
+        "rig": "test",
+        "version": "1",
+        "rack": "bench",
+        "machine": "machine-1",
+        "gears": gears,
+        "wires": [(index[a], port, index[b], entry, "hot") for a, port, b, entry in wires],
+    }
+
+
+def chain(*gears):
+    """A rig whose gears follow one another, `out` to `in`."""
+    wires = [(a["name"], "out", b["name"], "in") for a, b in zip(gears, gears[1:])]
+    return rig(list(gears), wires)
+
+
+def gear_of(rack, name):
+    """The running Gear called `name`."""
+    return [station.gear for station in rack.stations if station.name == name][0]
+
+
+async def stop(rack):
+    """Stop a Rack that runs on a virtual clock."""
+    import asyncio
+
+    task = asyncio.create_task(rack.stop())
+    await rack.host.clock.advance(10 * rack.DRAIN_MS)
+    await task

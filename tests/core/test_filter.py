@@ -1,0 +1,98 @@
+from probes import chain, gear, gear_of
+
+from fluxrig.gears.filter.filter import Deadband
+from fluxrig.rack import Rack
+from fluxrig_ports.memory import MemoryHost
+
+CHANGE = ("change", 0.0, 0.0, 0)
+MS = 1_000_000
+
+
+def passed(rule, samples):
+    """Which of `samples` (value or (value, quality)), one a second, pass."""
+    band = Deadband(*rule)
+    kept = []
+    for n, sample in enumerate(samples):
+        value, quality = sample if isinstance(sample, tuple) else (sample, "good")
+        if band.moved(value, quality, n * 1000 * MS):
+            kept.append(value if quality == "good" else quality)
+    return kept
+
+
+def test_the_first_sample_always_passes():
+    for rule in (CHANGE, ("absolute", 1e9, 0.0, 0), ("relative", 1e9, 1e9, 0)):
+        assert passed(rule, [0.0]) == [0.0]
+
+
+def test_absolute_compares_with_the_last_value_sent():
+    # A drift of 0.4 a step is reported when it has added up to more than 1.0, not never.
+    drift = [0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4]
+    assert passed(("absolute", 1.0, 0.0, 0), drift) == [0.0, 1.2, 2.4]
+
+
+def test_exactly_the_width_is_not_beyond_it():
+    assert passed(("absolute", 1.0, 0.0, 0), [0.0, 1.0, -1.0, 1.5]) == [0.0, 1.5]
+
+
+def test_relative_is_of_the_last_value_sent_with_a_floor():
+    # 5 % of 100 is 5; near zero the floor of 1 keeps noise from passing.
+    assert passed(("relative", 0.05, 1.0, 0), [100.0, 104.0, 106.0, 101.0, 100.0]) == [100.0, 106.0, 100.0]
+    assert passed(("relative", 0.05, 1.0, 0), [0.0, 0.9, -0.9, 1.1]) == [0.0, 1.1]
+
+
+def test_change_passes_every_difference_and_nothing_else():
+    assert passed(CHANGE, [False, False, True, True, False]) == [False, True, False]
+    assert passed(CHANGE, [3, 3, 4, 4, 3]) == [3, 4, 3]
+    assert passed(CHANGE, ["run", "run", "stop"]) == ["run", "stop"]
+
+
+def test_every_change_of_quality_passes_and_the_way_back_too():
+    samples = [10.0, (None, "bad:timeout"), (None, "bad:timeout"), (None, "bad:not_connected"), 10.0, 10.0]
+    assert passed(("absolute", 5.0, 0.0, 0), samples) == [10.0, "bad:timeout", "bad:not_connected", 10.0]
+
+
+def test_a_value_that_stands_still_is_repeated_after_max_interval():
+    assert passed(("absolute", 5.0, 0.0, 3000), [1.0] * 8) == [1.0] * 3
+    band = Deadband("absolute", 5.0, 0.0, 3000)
+    assert band.moved(1.0, "good", 0)
+    assert not band.moved(1.0, "good", 2999 * MS)
+    assert band.moved(1.0, "good", 3000 * MS)
+
+
+def rack_with(config):
+    return Rack(MemoryHost(), chain(gear("a", "source"), gear("f", "filter", config), gear("s", "sink")))
+
+
+def test_only_what_moved_is_passed_on_and_the_rest_is_counted():
+    rack = rack_with({"tags": {"p": ("absolute", 5.0, 0.0, 0), "run": CHANGE}, "default": CHANGE})
+    source, sink = gear_of(rack, "a"), gear_of(rack, "s")
+    first = source.emit({"p": 100.0, "run": True})
+    source.emit({"p": 101.0, "run": True})
+    third = source.emit({"p": 101.0, "run": False})
+    assert [msg.data for msg in sink.got] == [{"p": 100.0, "run": True}, {"run": False}]
+    assert sink.got[0] is first, "a message that passes whole is passed as it is"
+    assert sink.got[1].ref_id == third.id
+    assert sink.got[1].trace == third.trace
+    stats = rack.stats()["gears"]["f"]
+    assert (stats["passed"], stats["held_back"]) == (3, 3)
+
+
+def test_the_quality_of_a_held_back_tag_does_not_travel_with_the_others():
+    rack = rack_with({"tags": {}, "default": CHANGE})
+    source, sink = gear_of(rack, "a"), gear_of(rack, "s")
+    bad = {"q.p": "bad:timeout"}
+    source.emit({"p": None, "n": 1}, bad)
+    source.emit({"p": None, "n": 2}, bad)
+    assert sink.got[0].meta["q.p"] == "bad:timeout"
+    assert sink.got[1].data == {"n": 2}
+    assert sink.got[1].meta == {"machine.id": "machine-1"}
+
+
+def test_undeclared_tags_are_bounded_and_pass_beyond_the_bound():
+    rack = rack_with({"tags": {}, "default": ("absolute", 5.0, 0.0, 0)})
+    source, sink = gear_of(rack, "a"), gear_of(rack, "s")
+    limit = gear_of(rack, "f").MAX_UNDECLARED
+    for _ in range(2):
+        for n in range(limit + 2):
+            source.emit({"t%d" % n: 1.0})
+    assert len(sink.got) == limit + 2 + 2

@@ -1,0 +1,178 @@
+import asyncio
+import json
+
+from probes import chain, gear, gear_of, id_of, stop
+
+from fluxrig.rack import Rack
+from fluxrig_ports.memory import MemoryHost
+
+STATUS = "acme/site/_rack/bench"
+NS = 1_000_000
+
+
+def config(**changes):
+    base = {
+        "broker": {
+            "address": "127.0.0.1",
+            "port": 1883,
+            "client_id": "bench",
+            "keepalive_s": 30,
+            "user": None,
+            "password": None,
+        },
+        "timeout_ms": 1000,
+        "reconnect_min_ms": 100,
+        "reconnect_max_ms": 1000,
+        "status": STATUS,
+        "sources": [(id_of("a"), {"p": "acme/site/p", "t": "acme/site/t"})],
+        "prefix": "acme/site",
+        "max_topics": 2,
+    }
+    base.update(changes)
+    return base
+
+
+class Bench:
+    """A Rack with source `a` and sink `uns`, and the broker it publishes to."""
+
+    def __init__(self, **changes):
+        self.host = MemoryHost(secrets={"pw": "s3cret"})
+        self.broker = self.host.network.broker
+        self.rack = Rack(self.host, chain(gear("a", "source"), gear("uns", "uns", config(**changes))))
+        self.source = gear_of(self.rack, "a")
+        self.uns = gear_of(self.rack, "uns")
+
+    async def start(self):
+        await self.rack.start()
+        await self.pass_ms(0)
+        return self
+
+    async def pass_ms(self, ms):
+        await self.host.clock.advance(ms)
+
+    def at(self, topic):
+        return json.loads(self.broker.retained[topic])
+
+
+async def test_a_tag_becomes_a_retained_topic_with_value_time_and_quality():
+    bench = await Bench().start()
+    bench.source.emit({"p": 101.5, "t": True}, ts=1_767_225_600_123_456_789)
+    await bench.pass_ms(0)
+    assert bench.at("acme/site/p") == {"v": 101.5, "t": 1_767_225_600_123, "q": "good"}
+    assert bench.at("acme/site/t")["v"] is True
+
+
+async def test_a_bad_value_keeps_the_last_good_one_and_its_time():
+    bench = await Bench().start()
+    bench.source.emit({"p": 5}, ts=1000 * NS)
+    bench.source.emit({"p": None}, {"q.p": "bad:timeout"}, ts=2000 * NS)
+    await bench.pass_ms(0)
+    assert bench.at("acme/site/p") == {"v": 5, "t": 1000, "q": "bad:timeout"}
+
+
+async def test_a_tag_that_was_never_good_says_so():
+    bench = await Bench().start()
+    bench.source.emit({"p": None}, {"q.p": "bad:not_connected"})
+    await bench.pass_ms(0)
+    assert bench.at("acme/site/p") == {"v": None, "t": None, "q": "bad:not_connected"}
+
+
+async def test_numbers_that_json_cannot_carry_are_bad():
+    bench = await Bench().start()
+    for value in (float("nan"), float("inf"), float("-inf")):
+        bench.source.emit({"p": value})
+        await bench.pass_ms(0)
+        assert bench.at("acme/site/p")["q"] == "bad:not_a_number"
+
+
+async def test_the_payload_has_one_form():
+    bench = await Bench().start()
+    bench.source.emit({"p": "run \"fast\"", "t": b"\x01\xfe"}, ts=1000 * NS)
+    await bench.pass_ms(0)
+    assert bench.broker.retained["acme/site/p"] == b'{"v": "run \\"fast\\"", "t": 1000, "q": "good"}'
+    assert bench.at("acme/site/t")["v"] == "01fe"
+
+
+async def test_the_rack_is_online_while_connected_and_offline_by_its_last_will():
+    bench = await Bench().start()
+    assert bench.at(STATUS)["v"] == "online"
+    bench.broker.lose(bench.broker.sessions[0])
+    assert bench.at(STATUS)["v"] == "offline"
+
+
+async def test_an_orderly_stop_says_offline_after_delivering_what_was_pending():
+    bench = await Bench().start()
+    bench.source.emit({"p": 1})
+    await stop(bench.rack)
+    topics = [topic for topic, _, _ in bench.broker.published]
+    assert topics == [STATUS, "acme/site/p", STATUS]
+    assert bench.at(STATUS)["v"] == "offline"
+    assert bench.broker.sessions == []
+
+
+async def test_a_broker_down_at_start_is_retried_with_back_off_and_gets_the_newest_values():
+    bench = Bench()
+    bench.broker.go_down()
+    await bench.start()
+    for n in range(5):
+        bench.source.emit({"p": n})
+    await bench.pass_ms(10_000)
+    assert 8 <= bench.uns.failures <= 16, "100, 200, 400, 800, then every 1000 ms"
+    assert (bench.uns.pending, bench.uns.superseded) == (1, 4)
+    bench.broker.up = True
+    await bench.pass_ms(1_000)
+    assert bench.at("acme/site/p")["v"] == 4
+    assert bench.uns.pending == 0
+    warnings = [text for level, who, text in bench.host.logged if level == "warning"]
+    assert "127.0.0.1:1883" in warnings[0] and "again in 100 ms" in warnings[0]
+
+
+async def test_a_broker_that_dies_in_the_middle_gets_the_whole_state_again():
+    bench = await Bench().start()
+    bench.source.emit({"p": 1, "t": 2})
+    await bench.pass_ms(0)
+    bench.broker.go_down()
+    bench.broker.retained.clear()
+    bench.source.emit({"p": 7})
+    await bench.pass_ms(500)
+    bench.broker.up = True
+    await bench.pass_ms(2_000)
+    assert (bench.at("acme/site/p")["v"], bench.at("acme/site/t")["v"]) == (7, 2)
+    assert bench.uns.connects == 2
+
+
+async def test_samples_faster_than_the_broker_replace_each_other_and_are_counted():
+    bench = await Bench().start()
+    release = asyncio.Event()
+    session = bench.broker.sessions[0]
+    publish = session.publish
+
+    async def slow(*args):
+        await release.wait()
+        await publish(*args)
+
+    session.publish = slow
+    for n in range(10):
+        bench.source.emit({"p": n})
+        await bench.pass_ms(0)
+    release.set()
+    await bench.pass_ms(0)
+    assert bench.at("acme/site/p")["v"] == 9
+    assert bench.uns.superseded == 8, "0 was under way, 9 came last"
+
+
+async def test_undeclared_tags_get_topics_up_to_the_limit_if_they_can_be_a_level():
+    bench = await Bench().start()
+    bench.source.emit({"x": 1, "y": 2})
+    bench.source.emit({"bad level": 1, "a/b": 1, "z": 3})
+    await bench.pass_ms(0)
+    assert sorted(bench.broker.retained) == [STATUS, "acme/site/x", "acme/site/y"]
+    assert bench.uns.refused_tags == 3
+
+
+async def test_secrets_reach_the_broker_and_no_log():
+    broker = dict(config()["broker"], user="rig", password={"secret": "pw"})
+    bench = await Bench(broker=broker).start()
+    options = bench.broker.sessions[0].options
+    assert (options["user"], options["password"]) == ("rig", "s3cret")
+    assert not [text for _, _, text in bench.host.logged if "s3cret" in text]
