@@ -1,0 +1,77 @@
+"""`python -m tests.bench [AREA…] [--json]`: every figure beside its peer, measured in the same run.
+
+Exit 0 when the benchmarks ran, whether or not a goal was met; 2 for an unknown area.
+"""
+
+import argparse
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.figure import Figure
+
+AREAS = ("bus", "codec", "scheduler", "start")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("area", nargs="*", metavar="AREA", help=f"any of: {', '.join(AREAS)} (default: all)")
+    parser.add_argument("--json", action="store_true", help="one JSON document on standard output, nothing else")
+    arguments = parser.parse_args()
+    unknown = [area for area in arguments.area if area not in AREAS]
+    if unknown:
+        parser.error(f"unknown area {unknown[0]!r} (have: {', '.join(AREAS)})")
+    progress = Console(stderr=True)
+    figures: list[Figure] = []
+    for area in arguments.area or AREAS:
+        progress.print(f"measuring {area} …", highlight=False)
+        figures.extend(import_module(f"tests.bench.{area}").figures())
+    if arguments.json:
+        print(json.dumps({**_machine(), "figures": [figure.as_dict() for figure in figures]}, indent=2))
+    else:
+        _show(figures)
+    return 0
+
+
+def _machine() -> dict[str, str]:
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.system()} {platform.machine()}, {_cpu()}",
+        "python": platform.python_version(),
+    }
+
+
+def _cpu() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="ascii") as lines:  # noqa: PTH123 - read line by line
+            models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        return platform.processor()
+    return f"{len(models)} x {models[0]}" if models else platform.processor()
+
+
+def _show(figures: list[Figure]) -> None:
+    table = Table(title=" | ".join(_machine().values()))
+    for heading in ("area", "figure", "ours", "peer", "ratio", "goal", "met"):
+        table.add_column(heading, justify="right" if heading in ("ours", "ratio", "goal") else "left")
+    for figure in figures:
+        sign = "≥" if figure.higher_is_better else "≤"
+        table.add_row(
+            figure.area,
+            figure.name,
+            f"{figure.ours:.3g} {figure.unit}",
+            f"{figure.peer}: {figure.peer_value:.3g} {figure.unit}",
+            f"{figure.ratio:.2f}",
+            "" if figure.goal is None else f"{sign} {figure.goal:g}",
+            {None: "", True: "yes", False: "NO"}[figure.met],
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

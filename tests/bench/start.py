@@ -1,0 +1,42 @@
+"""What starting costs: imports of a Rack, and the command line's --help."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+from tests.bench.figure import Figure
+
+AREA = "start"
+ROUNDS = 15
+BIN = Path(sys.executable).parent
+
+CLICK_PROGRAM = """
+import click
+@click.command()
+def hello():
+    "Say hello."
+hello()
+"""
+
+
+def figures() -> Iterator[Figure]:
+    rack, asyncio = _best(
+        [sys.executable, "-c", "import fluxrig.rack, fluxrig.gears.filter.filter"],
+        [sys.executable, "-c", "import asyncio"],
+    )
+    yield Figure(AREA, "import fluxrig.rack and one Gear", "ms", rack, "import asyncio", asyncio, goal=1.3)
+    ours, peer = _best([str(BIN / "fluxrig"), "--help"], [sys.executable, "-c", CLICK_PROGRAM, "--help"])
+    yield Figure(AREA, "fluxrig --help", "ms", ours, "a one-command click program", peer, goal=1.3)
+
+
+def _best(*commands: list[str]) -> list[float]:
+    """The best wall time of each command in ms, whole processes, in turns."""
+    best = [float("inf")] * len(commands)
+    for _ in range(ROUNDS):
+        for index, command in enumerate(commands):
+            start = perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=30)
+            best[index] = min(best[index], (perf_counter() - start) * 1000)
+    return best
