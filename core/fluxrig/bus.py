@@ -4,6 +4,8 @@ A hot wire is a function call: run to completion, in order, no queue. When a rec
 what happens to the message, and nothing is lost without a count and a log line.
 """
 
+import asyncio
+
 from fluxrig.compat import traceback_text
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.gear import DROP, KILL, REJECT
@@ -85,6 +87,7 @@ class Station:
         self.refused = 0
         self.inbound: list[Wire] = []
         self.outputs: dict = {}
+        self.tasks: list = []
         self._log = log
 
     def wire(self, port: str) -> Wire:
@@ -114,10 +117,13 @@ class Station:
             self.dropped += 1
 
     def kill(self) -> None:
-        """Take the Gear off the bus. The Rack and its other Gears go on."""
+        """Take the Gear off the bus and end its tasks. The Rack and its other Gears go on."""
         self.alive = False
         for wire in self.inbound:
             wire.divert(self._refuse)
+        for task in self.tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
         self._log("error", self.name, "killed: it receives nothing from now on")
 
     def _refuse(self, msg) -> None:

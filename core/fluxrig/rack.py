@@ -39,7 +39,6 @@ class Rack:
         self.ids = IdSource(host.clock.wall_ns, host.entropy)
         self.restarts = 0
         self._work: list = []  # (station index, task name, coroutine function)
-        self._tasks: list = []
         self.stations: list[Station] = []
         contexts = []
         for entry in rig["gears"]:
@@ -70,21 +69,21 @@ class Rack:
                 raise LocalError(f"gear {station.name!r} did not start: {exc}")
         self.schedule.start()
         for station, name, work in self._work:
-            self._tasks.append(asyncio.create_task(self._supervise(station, name, work)))
+            station.tasks.append(asyncio.create_task(self._supervise(station, name, work)))
         self.host.log("info", self.name, f"running {len(self.stations)} gears")
 
     async def stop(self) -> None:
         """Drain every Gear, sources first; then end the tasks and release everything."""
         for station in self.stations:
             await self._end(station, "drain", station.gear.drain)
-        for task in self._tasks:
+        tasks = [task for station in self.stations for task in station.tasks]
+        for task in tasks:
             task.cancel()
-        for task in self._tasks:
+        for task in tasks:
             try:
                 await task
             except asyncio.CancelledError:
                 pass
-        self._tasks = []
         for station in self.stations:
             await self._end(station, "stop", station.gear.stop)
         self.host.log("info", self.name, "stopped")

@@ -129,6 +129,17 @@ async def test_on_error_kill_ends_the_gear_at_its_first_real_failure_only():
     assert runs == [0, 500], "a transient error is no reason to end"
 
 
+async def test_a_killed_gear_does_no_more_work():
+    host = MemoryHost()
+    rack = Rack(host, rig([gear("a", "source", {"every_ms": 100}), gear("s", "sink")], [("a", "out", "s", "in")]))
+    await rack.start()
+    await host.clock.advance(250)
+    [station for station in rack.stations if station.name == "a"][0].kill()
+    await host.clock.advance(1_000)
+    assert [msg.data["n"] for msg in gear_of(rack, "s").got] == [0, 1, 2]
+    await stop(rack)
+
+
 async def test_an_unexpected_failure_is_logged_with_its_traceback():
     rack, _ = await flaky("broken", 1, "drop", 1_000)
     assert any("ValueError: not yet" in text for _, _, text in rack.host.logged)

@@ -1,0 +1,1 @@
+"""Hardware: what boards there are, and later what is put on them."""
