@@ -1,0 +1,1 @@
+"""fluxrig's tooling, on CPython only: rig files, boards, simulators and the `fluxrig` command."""

@@ -1,0 +1,71 @@
+"""What several commands share: the rig argument, JSON on standard output, negative answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from fluxrig_tooling.rig.model import RigModel
+
+RIG_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+"""A rig file argument: one that is not there is wrong usage (exit 2)."""
+
+FLUX_SUFFIX = ".flux"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+rack_option = click.option("--rack", metavar="NAME", help="Which rack; needed when the rig has several.")
+
+
+def print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2))
+
+
+def loaded(path: Path) -> RigModel:
+    """The rig in `path`. Its warnings go to standard error; its errors too, and end the command with 1."""
+    from fluxrig_tooling.rig import load
+
+    model, problems = load(path)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    if model is None:
+        raise click.ClickException(f"{path} has errors, see above")
+    return model
+
+
+def chosen_rack(model: RigModel, name: str | None) -> str:
+    """`name` if the rig has that rack, or the only one it has. Wrong usage otherwise."""
+    from fluxrig_tooling.rig.suggest import did_you_mean
+
+    names = [rack.name for rack in model.racks]
+    if name is None:
+        if len(names) > 1:
+            raise click.UsageError(f"the rig has several racks, choose one with --rack: {', '.join(names)}")
+        return names[0]
+    if name not in names:
+        raise click.UsageError(f"the rig has no rack {name!r}: {did_you_mean(name, names)}")
+    return name
+
+
+def compiled(path: Path, rack: str | None) -> dict[str, Any]:
+    """The compiled rig of one rack: from a .flux file as it is, from a rig file by compiling it."""
+    from fluxrig.errors import FluxError
+
+    if path.suffix == FLUX_SUFFIX:
+        from fluxrig.flux import unpack
+
+        try:
+            rig = unpack(path.read_bytes())
+        except FluxError as exc:
+            raise click.ClickException(f"{path}: {exc}") from exc
+        if rack not in (None, rig["rack"]):
+            raise click.UsageError(f"{path} is compiled for rack {rig['rack']!r}, not for {rack!r}")
+        return rig
+    from fluxrig_tooling.rig import compile_rig, register_gears
+
+    model = loaded(path)
+    register_gears(model)
+    return compile_rig(model, chosen_rack(model, rack))

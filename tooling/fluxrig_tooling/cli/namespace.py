@@ -1,0 +1,96 @@
+"""A live view of a Unified Namespace: what a subscriber to its broker sees, as a table in the terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage
+from rich.table import Table
+from rich.text import Text
+
+
+@dataclass
+class Entry:
+    """What one topic last said. `ms` is the source time (Unix ms) of the value, None before the first good one."""
+
+    value: Any
+    ms: int | None
+    quality: str
+
+
+class NamespaceView:
+    """Subscribes to everything on a broker and renders it. At most `MAX_TOPICS` topics are kept."""
+
+    MAX_TOPICS = 1000
+    CONNECT_S = 10
+
+    def __init__(self, address: str, port: int, title: str):
+        self.entries: dict[str, Entry] = {}
+        self.unread = 0
+        self._title = title
+        self._address = address
+        self._port = port
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = lambda client, *_: client.subscribe("#", qos=0)
+        self._client.on_message = self._on_message
+
+    def __enter__(self) -> NamespaceView:
+        self._client.connect(self._address, self._port, keepalive=30)
+        self._client.loop_start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        if message.topic not in self.entries and len(self.entries) >= self.MAX_TOPICS:
+            self.unread += 1
+            return
+        try:
+            payload = json.loads(message.payload)
+            entry = Entry(payload["v"], payload["t"], payload["q"])
+        except (ValueError, KeyError, TypeError):
+            self.unread += 1  # somebody else's topic: counted, not shown
+            return
+        self.entries[message.topic] = entry
+
+    def table(self) -> Table:
+        """The topics, sorted, with value, quality and age; fits 80 columns."""
+        table = Table(title=self._title, title_justify="left", expand=False)
+        table.add_column("topic", overflow="fold")
+        table.add_column("value", justify="right", min_width=10)
+        table.add_column("quality", min_width=7)
+        table.add_column("age", justify="right", min_width=7)
+        now_ms = time.time_ns() // 1_000_000
+        for topic in sorted(self.entries):
+            entry = self.entries[topic]
+            style = "green" if entry.quality == "good" else "red"
+            table.add_row(topic, value_text(entry.value), Text(entry.quality, style), age_text(entry.ms, now_ms))
+        return table
+
+
+def value_text(value: Any) -> str:
+    """A value as a person reads it: floats with five significant digits, booleans as on and off."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return str(value)
+
+
+def age_text(ms: int | None, now_ms: int) -> str:
+    """How long ago `ms` was: tenths of seconds below a minute, then minutes, then hours."""
+    if ms is None:
+        return "-"
+    seconds = max(now_ms - ms, 0) / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"

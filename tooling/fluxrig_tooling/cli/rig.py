@@ -1,0 +1,167 @@
+"""`fluxrig rig`: check, compile, run and draw rig files."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fluxrig_tooling.cli.common import (
+    FLUX_SUFFIX,
+    RIG_FILE,
+    chosen_rack,
+    compiled,
+    json_option,
+    loaded,
+    print_json,
+    rack_option,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+
+@click.group("rig")
+def command() -> None:
+    """Check, compile, run and draw rig files."""
+
+
+@command.command()
+@click.argument("rig", type=RIG_FILE)
+@json_option
+def check(rig: Path, as_json: bool) -> None:
+    """Say everything that is wrong with RIG, with file, line and column.
+
+    Exits 1 when there are errors; warnings alone are no reason.
+
+    \b
+    Example:
+      fluxrig rig check press.yaml
+    """
+    from fluxrig_tooling.rig import load
+
+    model, problems = load(rig)
+    errors, warnings = len(problems.errors), len(problems.warnings)
+    if as_json:
+        document = {"file": str(rig), "ok": not errors, "problems": [each.as_dict() for each in problems]}
+        print_json(document)
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+        if model:
+            parts = (_count(model.racks, "rack"), _count(model.gears, "gear"), _count(model.wires, "wire"))
+            click.echo(f"{rig}: ok: {', '.join(parts)}" + (f"; {warnings} warnings" if warnings else ""))
+        else:
+            click.echo(f"{rig}: {errors} error{'s' * (errors != 1)}")
+    if errors:
+        raise SystemExit(1)
+
+
+@command.command("compile")
+@click.argument("rig", type=RIG_FILE)
+@rack_option
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: RACK.flux.")
+@json_option
+def compile_(rig: Path, rack: str | None, output: Path | None, as_json: bool) -> None:
+    """Compile RIG for one rack into a .flux file: data that a Rack loads, never code.
+
+    The same rig compiles to the same bytes. Secrets are not in them, only their names.
+
+    \b
+    Example:
+      fluxrig rig compile press.yaml --rack line-1 -o line-1.flux
+    """
+    from fluxrig.flux import pack
+    from fluxrig_tooling.rig import compile_rig
+
+    model = loaded(rig)
+    name = chosen_rack(model, rack)
+    flux = pack(compile_rig(model, name))
+    target = output or Path(name + FLUX_SUFFIX)
+    target.write_bytes(flux)
+    if as_json:
+        print_json({"rack": name, "output": str(target), "bytes": len(flux)})
+    else:
+        click.echo(f"{target}: {len(flux)} bytes for rack {name}")
+
+
+@command.command()
+@click.argument("rig", type=RIG_FILE)
+@rack_option
+@click.option("--seconds", type=click.FloatRange(min=0.1), help="End by itself after this time.")
+@click.option("--watch", is_flag=True, help="Show the values as a live table.")
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Folder for secrets and files.")
+@json_option
+def run(
+    rig: Path, rack: str | None, seconds: float | None, watch: bool, state: Path | None, as_json: bool
+) -> None:
+    """Run RIG (a rig file, or a compiled .flux) as a Rack on this machine.
+
+    Ctrl-C or SIGTERM drains the gears and ends it; a second one ends it at once. With --json the Rack's statistics are
+    printed at the end.
+
+    \b
+    Example:
+      fluxrig rig run press.yaml --seconds 10 --watch
+    """
+    from fluxrig.errors import FluxError
+    from fluxrig_ports.cpython.host import CPythonHost
+    from fluxrig_ports.cpython.loop import run as run_loop
+
+    rig_data = compiled(rig, rack)
+    host = CPythonHost(state or Path(click.get_app_dir("fluxrig")) / rig_data["rack"])
+    try:
+        stats = run_loop(_run(rig_data, host, seconds, watch and not as_json))
+    except FluxError as exc:
+        raise click.ClickException(str(exc)) from exc
+    if as_json:
+        print_json(stats)
+
+
+async def _run(rig: dict[str, Any], host: Any, seconds: float | None, watch: bool) -> dict[str, Any]:
+    from fluxrig_ports.cpython.run import run_rack
+
+    until: Awaitable[object] | None = None if seconds is None else asyncio.sleep(seconds)
+    with ExitStack() as stack:
+        if watch:
+            from fluxrig_tooling.cli.watch import add_watch, watching
+
+            rig = add_watch(rig)
+            stack.enter_context(watching(rig["rig"]))
+        return await run_rack(rig, host, until)
+
+
+@command.command()
+@click.argument("rig", type=RIG_FILE)
+def graph(rig: Path) -> None:
+    """Draw RIG as a Mermaid flowchart.
+
+    \b
+    Example:
+      fluxrig rig graph press.yaml > press.mmd
+    """
+    from fluxrig_tooling.rig import mermaid
+
+    click.echo(mermaid(loaded(rig)))
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON Schema of rig files, for editors that complete YAML.
+
+    \b
+    Example:
+      fluxrig rig schema > rig.schema.json
+    and then, as the first line of a rig file:
+      # yaml-language-server: $schema=rig.schema.json
+    """
+    from fluxrig_tooling.rig import rig_schema
+
+    print_json(rig_schema())
+
+
+def _count(items: Any, noun: str) -> str:
+    return f"{len(items)} {noun}{'s' * (len(items) != 1)}"

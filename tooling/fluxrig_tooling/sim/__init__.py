@@ -1,0 +1,1 @@
+"""Simulated machines and services, for the demo and for tests."""

@@ -1,0 +1,25 @@
+"""The demo's plant, as a process of its own: a press behind Modbus/TCP and an MQTT broker, both on loopback.
+
+`python -m fluxrig_tooling.sim.plant` prints {"modbus_port", "mqtt_port"} and serves until its standard input closes.
+It is a separate process so that its work does not show in the timing of the Rack that reads it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from fluxrig_tooling.sim.broker import EmbeddedBroker
+from fluxrig_tooling.sim.child import ignore_interrupts, say, stdin_closed
+from fluxrig_tooling.sim.press import Press
+
+
+async def main() -> None:
+    async with Press() as press, EmbeddedBroker() as broker:
+        closed = stdin_closed()
+        say({"modbus_port": press.port, "mqtt_port": broker.port})
+        await closed.wait()
+
+
+if __name__ == "__main__":
+    ignore_interrupts()
+    asyncio.run(main())
