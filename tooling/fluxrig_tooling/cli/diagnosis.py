@@ -1,0 +1,176 @@
+"""The checks behind `fluxrig doctor`. Each looks at one thing and says what it found."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fluxrig.errors import FluxError, LocalError
+from fluxrig.host import Host
+
+OK, WARNING, FAILED = "ok", "warning", "failed"
+
+DISK_WARNING = 1 << 30
+DISK_FAILED = 100 << 20
+"""Free bytes below which the archive of a Rack gets tight, and below which it has no room at all."""
+
+BUILT_AFTER_S = 1_767_225_600  # 2026-01-01: no clock that is right shows less
+CONNECT_MS = 3000
+TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found. `fix` says what to do about it, empty when nothing is to be done."""
+
+    check: str
+    result: str
+    detail: str
+    fix: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+async def diagnose(rig: dict[str, Any], host: Host, state_dir: Path) -> list[Finding]:
+    """Every finding about running the compiled `rig` here, with its files in `state_dir`."""
+    findings = [state_folder(state_dir), free_disk(state_dir), clock(), *secrets(rig, host), *serial_devices(rig)]
+    findings += [finding async for finding in devices(rig, host)]
+    findings += [finding async for finding in brokers(rig, host)]
+    return findings
+
+
+def state_folder(folder: Path) -> Finding:
+    check = "state folder"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as exc:
+        return Finding(
+            check, FAILED, f"{folder}: {exc.strerror}", f"give this user the folder, or choose another: --state DIR"
+        )
+    return Finding(check, OK, f"{folder} can be written")
+
+
+def free_disk(folder: Path) -> Finding:
+    check = "free disk"
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    detail = f"{free / (1 << 30):.1f} GiB free at {existing}"
+    fix = "free some space, or choose a folder on another disk: --state DIR"
+    if free < DISK_FAILED:
+        return Finding(check, FAILED, detail, fix)
+    if free < DISK_WARNING:
+        return Finding(check, WARNING, detail, fix)
+    return Finding(check, OK, detail)
+
+
+def clock() -> Finding:
+    now = time.time()
+    shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    fix = "set the time and start a time service: timedatectl set-ntp true"
+    if now < BUILT_AFTER_S:
+        return Finding("clock", FAILED, f"{shown} is in the past: timestamps would be wrong", fix)
+    if sys.platform == "linux" and _kernel_says_unsynchronized():
+        return Finding("clock", WARNING, f"{shown}; no time service keeps it right", fix)
+    return Finding("clock", OK, shown)
+
+
+def _kernel_says_unsynchronized() -> bool:
+    buffer = ctypes.create_string_buffer(512)  # larger than struct timex; all zero asks and sets nothing
+    return ctypes.CDLL(None).adjtimex(buffer) == TIME_ERROR
+
+
+def secrets(rig: dict[str, Any], host: Host) -> Iterator[Finding]:
+    for name in sorted(set(_secret_names(rig["gears"]))):
+        try:
+            host.secret(name)
+        except LocalError as exc:
+            # The text names the places where it was looked for, never the secret.
+            yield Finding(f"secret {name}", FAILED, *_split_fix(str(exc)))
+        else:
+            yield Finding(f"secret {name}", OK, "is set")
+
+
+def _secret_names(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if set(value) == {"secret"}:
+            yield value["secret"]
+            return
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _secret_names(item)
+
+
+def _split_fix(text: str) -> tuple[str, str]:
+    detail, _, fix = text.partition(": ")
+    return detail, fix
+
+
+def serial_devices(rig: dict[str, Any]) -> Iterator[Finding]:
+    for gear in rig["gears"]:
+        device = gear["config"].get("device")
+        if device:
+            yield serial_device(gear["name"], Path(device))
+
+
+def serial_device(gear: str, device: Path) -> Finding:
+    check = f"serial device of {gear}"
+    if not device.exists():
+        return Finding(check, FAILED, f"{device} is not there", "plug the adapter in; see `ls /dev/serial/by-id`")
+    if not os.access(device, os.R_OK | os.W_OK):
+        return Finding(
+            check, FAILED, f"{device} may not be opened by this user", "sudo usermod -aG dialout $USER, then log in again"
+        )
+    return Finding(check, OK, f"{device} can be opened")
+
+
+async def devices(rig: dict[str, Any], host: Host) -> AsyncIterator[Finding]:
+    """Whether each device with an address accepts a connection."""
+    for gear in rig["gears"]:
+        config = gear["config"]
+        if "address" not in config:
+            continue
+        where = f"{config['address']}:{config['port']}"
+        try:
+            stream = await host.connect(config["address"], config["port"], CONNECT_MS)
+        except FluxError as exc:
+            fix = "check the address, the cable and the firewall; some PLCs take one connection at a time"
+            yield Finding(f"device of {gear['name']}", FAILED, str(exc), fix)
+        else:
+            await stream.close()
+            yield Finding(f"device of {gear['name']}", OK, f"{where} accepts connections")
+
+
+async def brokers(rig: dict[str, Any], host: Host) -> AsyncIterator[Finding]:
+    """Whether each broker takes a session with the configured user, under a client id of our own."""
+    for gear in rig["gears"]:
+        broker = gear["config"].get("broker")
+        if not broker:
+            continue
+        check = f"broker of {gear['name']}"
+        try:
+            resolved = {key: _resolved(value, host) for key, value in broker.items()}
+            # Its own client id: a broker ends the session of a running Rack when another one takes its id.
+            resolved["client_id"] = f"{broker['client_id']}-doctor-{os.getpid()}"
+            session = host.mqtt({**resolved, "will": None})
+            await session.connect(CONNECT_MS)
+        except FluxError as exc:
+            yield Finding(check, FAILED, str(exc), "check address, user and password, and that the broker is running")
+        else:
+            await session.close()
+            yield Finding(check, OK, f"{broker['address']}:{broker['port']} takes the session")
+
+
+def _resolved(value: Any, host: Host) -> Any:
+    return host.secret(value["secret"]) if isinstance(value, dict) else value

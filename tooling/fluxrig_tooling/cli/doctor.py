@@ -1,0 +1,47 @@
+"""`fluxrig doctor RIG`: what would keep this machine from running the rig, and how to fix it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fluxrig_tooling.cli.common import RIG_FILE, compiled, json_option, print_json, rack_option
+
+STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
+
+
+@click.command("doctor")
+@click.argument("rig", type=RIG_FILE)
+@rack_option
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Folder for secrets and files.")
+@json_option
+def command(rig: Path, rack: str | None, state: Path | None, as_json: bool) -> None:
+    """Check that this machine can run RIG, and name the fix for each finding.
+
+    Looks at file permissions, secrets, free disk, the clock, serial devices, and whether every device and broker that
+    the rig names answers. It reads only: nothing is written to a device.
+
+    \b
+    Example:
+      fluxrig doctor press.yaml
+    """
+    from fluxrig_ports.cpython.host import CPythonHost
+    from fluxrig_ports.cpython.loop import run
+    from fluxrig_tooling.cli.diagnosis import diagnose
+
+    data = compiled(rig, rack)
+    state_dir = state or Path(click.get_app_dir("fluxrig")) / data["rack"]
+    findings = run(diagnose(data, CPythonHost(state_dir), state_dir))
+    failed = [finding for finding in findings if finding.result == "failed"]
+    if as_json:
+        print_json({"ok": not failed, "findings": [finding.as_dict() for finding in findings]})
+    else:
+        for finding in findings:
+            label = click.style(f"{finding.result:<8}", fg=STYLES[finding.result])
+            click.echo(f"{label} {finding.check}: {finding.detail}")
+            if finding.fix:
+                click.echo(f"{'':<8} fix: {finding.fix}")
+        click.echo(f"{len(failed)} of {len(findings)} checks failed" if failed else "this machine can run the rig")
+    if failed:
+        raise SystemExit(1)
