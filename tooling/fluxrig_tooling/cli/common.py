@@ -63,9 +63,19 @@ def compiled(path: Path, rack: str | None) -> dict[str, Any]:
             raise click.ClickException(f"{path}: {exc}") from exc
         if rack not in (None, rig["rack"]):
             raise click.UsageError(f"{path} is compiled for rack {rig['rack']!r}, not for {rack!r}")
+        _register_types(path, {gear["type"] for gear in rig["gears"]})
         return rig
     from fluxrig_tooling.rig import compile_rig, register_gears
 
     model = loaded(path)
-    register_gears(model)
+    register_gears(gear.manifest for gear in model.gears)
     return compile_rig(model, chosen_rack(model, rack))
+
+
+def _register_types(path: Path, types: set[str]) -> None:
+    """Make known the types of a compiled rig that come from packages, or from the folder `gears` beside it."""
+    from fluxrig_tooling.rig import Catalog, register_gears
+
+    catalog = Catalog(path.parent)
+    # What the catalog does not know is refused, by name, when the Rack loads it.
+    register_gears(catalog.manifest(name) for name in types if name in catalog.types())

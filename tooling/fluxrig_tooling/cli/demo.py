@@ -83,6 +83,7 @@ async def _watch(view: NamespaceView, seconds: float | None) -> None:
                 await asyncio.sleep(REFRESH_S if end is None else min(REFRESH_S, max(end - loop.time(), 0)))
                 live.update(view.table(), refresh=live.console.is_terminal)
             live.update(view.table(), refresh=True)
+        click.echo()
     except asyncio.CancelledError:
         # Ctrl-C cancels the main task once. It asks for an orderly end, which is what follows.
         task = asyncio.current_task()

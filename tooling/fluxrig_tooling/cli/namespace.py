@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage
@@ -59,9 +61,10 @@ class NamespaceView:
         self.entries[message.topic] = entry
 
     def table(self) -> Table:
-        """The topics, sorted, with value, quality and age; fits 80 columns."""
+        """The topics, sorted, with value, quality and age. What they have in common stands in the heading."""
         table = Table(title=self._title, title_justify="left", expand=False)
-        table.add_column("topic", overflow="fold")
+        prefix = common_levels(self.entries)
+        table.add_column(prefix + "…" if prefix else "topic", overflow="fold")
         table.add_column("value", justify="right", min_width=10)
         table.add_column("quality", min_width=7)
         table.add_column("age", justify="right", min_width=7)
@@ -69,8 +72,17 @@ class NamespaceView:
         for topic in sorted(self.entries):
             entry = self.entries[topic]
             style = "green" if entry.quality == "good" else "red"
-            table.add_row(topic, value_text(entry.value), Text(entry.quality, style), age_text(entry.ms, now_ms))
+            table.add_row(topic[len(prefix) :], value_text(entry.value), Text(entry.quality, style), age_text(entry.ms, now_ms))
         return table
+
+
+def common_levels(topics: Collection[str]) -> str:
+    """The levels that all of `topics` begin with, with the `/` after them; none for fewer than two topics."""
+    if len(topics) < 2:
+        return ""
+    first, last = min(topics).split("/"), max(topics).split("/")
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first[:-1], last[:-1], strict=False))
+    return "".join(level + "/" for level, _ in same)
 
 
 def value_text(value: Any) -> str:

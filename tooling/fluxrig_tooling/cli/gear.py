@@ -1,0 +1,154 @@
+"""`fluxrig gear`: which Gear types there are, and what each one takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fluxrig_tooling.cli.common import json_option, print_json
+
+if TYPE_CHECKING:
+    from fluxrig_tooling.rig.manifest import Manifest
+
+folder_option = click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=".",
+    help="Where the rig file is: gears in its folder `gears` count too.",
+)
+
+
+@click.group("gear")
+def command() -> None:
+    """List the Gear types and show what each one takes."""
+
+
+@command.command("list")
+@folder_option
+@json_option
+def list_(folder: Path, as_json: bool) -> None:
+    """List the Gear types: name, where they run, what they do.
+
+    \b
+    Example:
+      fluxrig gear list
+    """
+    manifests = [_manifest(name, folder) for name in _types(folder)]
+    if as_json:
+        print_json([{"type": each.type, "summary": each.summary, "targets": each.targets} for each in manifests])
+        return
+    width = max(len(each.type) for each in manifests)
+    for each in manifests:
+        click.echo(click.wrap_text(each.summary, 80, f"{each.type:<{width}}  ", " " * (width + 2)))
+
+
+@command.command()
+@click.argument("type_name", metavar="[TYPE]", required=False)
+@folder_option
+@json_option
+def doc(type_name: str | None, folder: Path, as_json: bool) -> None:
+    """Show what gear TYPE does: ports, configuration, examples. Without TYPE: all of them.
+
+    \b
+    Example:
+      fluxrig gear doc filter
+    """
+    manifests = [_manifest(name, folder) for name in ([type_name] if type_name else _types(folder))]
+    if as_json:
+        documents = [_document(manifest) for manifest in manifests]
+        print_json(documents[0] if type_name else documents)
+        return
+    click.echo("\n\n".join("\n".join(_lines(manifest)) for manifest in manifests))
+
+
+def _types(folder: Path) -> list[str]:
+    from fluxrig_tooling.rig import Catalog
+
+    return Catalog(folder).types()
+
+
+def _manifest(name: str, folder: Path) -> Manifest:
+    from fluxrig.errors import LocalError
+    from fluxrig_tooling.rig import Catalog
+
+    try:
+        return Catalog(folder).manifest(name)
+    except LocalError as exc:
+        hint = exc.fields.get("hint")
+        raise click.ClickException(f"{exc}" + (f": {hint}" if hint else "")) from exc
+
+
+def _document(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "type": manifest.type,
+        "summary": manifest.summary,
+        "targets": manifest.targets,
+        "sends_outside": manifest.sends_outside,
+        "inputs": {name: {"doc": port.doc, "required": port.required} for name, port in manifest.inputs.items()},
+        "outputs": {name: {"doc": port.doc} for name, port in manifest.outputs.items()},
+        "config": manifest.config,
+        "examples": [{"doc": example.doc, "yaml": example.yaml} for example in manifest.examples],
+    }
+
+
+def _lines(manifest: Manifest) -> list[str]:
+    """The page of one type, at most 80 columns wide."""
+    heading = click.style(manifest.type, bold=True)
+    lines = [f"{heading}: {manifest.summary}", "", f"Runs on: {', '.join(manifest.targets)}"]
+    for title, ports in (("Inputs", manifest.inputs), ("Outputs", manifest.outputs)):
+        if ports:
+            lines += ["", f"{title}:"]
+            lines += [_entry(name + " (required)" * port.required, port.doc, 2) for name, port in ports.items()]
+    lines += ["", "Config:", *_properties(manifest.config, 2)]
+    for example in manifest.examples:
+        lines += ["", f"Example: {example.doc}", ""]
+        lines += ["  " + line for line in example.yaml.strip("\n").splitlines()]
+    return lines
+
+
+def _properties(schema: dict[str, Any], indent: int, root: dict[str, Any] | None = None) -> list[str]:
+    """The properties of an object schema, nested ones indented."""
+    root = root or schema
+    lines = []
+    for name, declared in schema.get("properties", {}).items():
+        own = _resolved(declared, root)
+        facts = [_type_text(own)]
+        if name in schema.get("required", ()):
+            facts.append("required")
+        if "default" in own:
+            facts.append(f"default {own['default']}")
+        lines.append(_entry(f"{name} ({', '.join(facts)})", own.get("description", ""), indent))
+        if own.get("examples"):
+            lines.append(_entry("", "for example " + ", ".join(str(each) for each in own["examples"]), indent))
+        inner = own.get("additionalProperties")
+        nested = _resolved(inner, root) if isinstance(inner, dict) else own
+        lines += _properties(nested, indent + 4, root)
+    return lines
+
+
+def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref", "").removeprefix("#/$defs/")
+    return {**root["$defs"][reference], **schema} if reference else schema
+
+
+def _type_text(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    if "format" in schema:
+        return str(schema["format"])
+    for key in ("anyOf", "oneOf"):
+        if key in schema:
+            return " or ".join(dict.fromkeys(_type_text(each) for each in schema[key]))
+    kinds = schema.get("type", "any")
+    text = " or ".join(kinds) if isinstance(kinds, list) else str(kinds)
+    if "minimum" in schema and "maximum" in schema:
+        text += f" {schema['minimum']} to {schema['maximum']}"
+    return text
+
+
+def _entry(term: str, text: str, indent: int) -> str:
+    prefix = " " * indent
+    body = click.wrap_text(" ".join(text.split()), 80, prefix + "    ", prefix + "    ")
+    return f"{prefix}{term}\n{body}" if term and text else body if text else prefix + term
