@@ -12,6 +12,7 @@ attribute that the bus binds: `self.out(msg)`. The manifest beside the code name
 with `ctx.spawn` from `init` or `start`.
 """
 
+from fluxrig.errors import LocalError
 from fluxrig.msg import FluxMsg
 
 REJECT = "reject"
@@ -36,6 +37,15 @@ class Gear:
 
     async def stop(self) -> None:
         """Release everything. Runs after drain, in reverse order of the wires."""
+
+
+    def out(self, msg: FluxMsg) -> None:
+        """The output port `out`: the bus binds its delivery over this method, as it does for every output."""
+        raise LocalError(f"{type(self).__name__} has no output port 'out' in this rig")
+
+    def err(self, msg: FluxMsg) -> None:
+        """The output port `err`, for messages that could not be handled."""
+        raise LocalError(f"{type(self).__name__} has no output port 'err' in this rig")
 
 
 class Context:

@@ -115,7 +115,7 @@ class Rack:
         for ticker in self.schedule.tickers:
             lateness = ticker.lateness
             tickers[ticker.name] = {
-                "ticks": lateness.count,
+                "ticks": ticker.ticks,
                 "missed": ticker.missed,
                 "late_us_p50": lateness.percentile(50),
                 "late_us_p99": lateness.percentile(99),

@@ -16,29 +16,35 @@ _STEP_US = 1 << 28  # longer periods are slept in steps, so that differences of 
 
 
 class Ticker:
-    """One task's deadlines. `lateness` is a Histogram in us; `missed` counts deadlines that passed unserved."""
+    """One task's deadlines. `ticks` counts those served, `missed` those that passed unserved; `lateness` is in us."""
 
     def __init__(self, schedule: "Schedule", name: str, period_ms: int, phase_ms: int = 0):
         if period_ms < 1:
             raise LocalError(f"{name}: a period is at least 1 ms, not {period_ms}")
         self.name = name
         self.period_us = period_ms * 1000
+        self.ticks = 0
         self.missed = 0
         self.lateness = Histogram()
         self._schedule = schedule
         self._clock = schedule.clock
         self._remaining = phase_ms * 1000  # from self.deadline to the next grid point
-        self._on_grid = False
+        self._joining = True
         self.deadline = schedule.epoch
 
     async def tick(self) -> int:
         """Wait for the next deadline. Returns how late (us, 0 or more) this wait ended.
 
-        The first call joins the grid at its next point: what passed before it was nobody's to serve.
+        The first call joins the grid: it returns at once when a point has passed already, and what was late about that
+        was nobody's to serve.
         """
         clock = self._clock
-        if not self._on_grid:
-            self._join_grid()
+        if self._joining:
+            self._joining = False
+            if self._join_grid():
+                await clock.sleep_ms(0)
+                self.ticks += 1
+                return 0
         while True:
             step = min(self._remaining, _STEP_US)
             self.deadline = clock.ticks_add(self.deadline, step)
@@ -48,6 +54,7 @@ class Ticker:
             if not self._remaining:
                 break
         late = max(clock.ticks_diff(clock.ticks_us(), self.deadline), 0)
+        self.ticks += 1
         self.lateness.add(late)
         skipped = late // self.period_us
         self.missed += skipped
@@ -55,12 +62,16 @@ class Ticker:
         self._remaining = self.period_us
         return late
 
-    def _join_grid(self) -> None:
-        self._on_grid = True
+    def _join_grid(self) -> bool:
+        """Stand on the last grid point before now, if there is one; True then."""
         self.deadline = self._schedule.epoch
         overdue = self._clock.ticks_diff(self._clock.ticks_us(), self.deadline) - self._remaining
-        if overdue > 0:
-            self._remaining += -(-overdue // self.period_us) * self.period_us
+        if overdue < 0:
+            return False
+        passed = self._remaining + overdue // self.period_us * self.period_us
+        self.deadline = self._clock.ticks_add(self.deadline, passed)
+        self._remaining = self.period_us
+        return True
 
 
 class Schedule:

@@ -1,0 +1,1 @@
+"""The `io_modbus` Gear: runtime beside its manifest."""
