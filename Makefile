@@ -32,6 +32,7 @@ $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/dev.stamp: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m tests.umqtt
 	touch $@ $(VENV)/demo.stamp
 
 clean:  ## Remove everything that make made

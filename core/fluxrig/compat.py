@@ -44,3 +44,8 @@ def exact_int(value: object) -> bool:
     `isinstance(True, int)` is True on CPython and False on MicroPython.
     """
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value) -> bool:
+    """Whether `value` is an integer or a float, and not a boolean."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -126,7 +126,8 @@ class Host:
         """An MQTT session, not yet connected.
 
         `options`: `address` (text), `port` (int), `client_id` (text), `keepalive_s` (int), `user` and `password`
-        (text or None), `will` ((topic, payload bytes): published retained by the broker when this side vanishes).
+        (text or None), `will` ((topic, payload bytes): published retained by the broker when this side vanishes; or
+        None).
         """
         raise NotImplementedError
 

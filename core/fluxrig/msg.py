@@ -29,7 +29,7 @@ class FluxMsg:
     `wire` caches the canonical bytes: an unmodified message is forwarded as received. `mint` makes ids for `derive`.
     """
 
-    __slots__ = ("id", "ref_id", "trace", "src_id", "meta", "data", "flags", "raw", "path", "ts", "wire", "mint")
+    __slots__ = ("data", "flags", "id", "meta", "mint", "path", "raw", "ref_id", "src_id", "trace", "ts", "wire")
 
     def __init__(
         self,

@@ -56,7 +56,7 @@ class Rack:
 
     def spawn(self, context: Context, name: str, work) -> None:
         """Register a supervised task; see `Context.spawn`."""
-        station = [s for s in self.stations if s.name == context.name][0]
+        station = next(s for s in self.stations if s.name == context.name)
         self._work.append((station, name, work))
 
     async def start(self) -> None:

@@ -284,6 +284,8 @@ class MemoryHost(Host):
     """A platform without hardware. `logged` and `lines` keep what the rig said, for assertions."""
 
     name = "memory"
+    clock: VirtualClock
+    store: MemoryStore
 
     def __init__(self, seed: int = 0, network: Network | None = None, secrets: dict | None = None):
         self.clock = VirtualClock()
@@ -311,13 +313,13 @@ class MemoryHost(Host):
 
     def secret(self, name: str) -> str:
         if name not in self.secrets:
-            raise LocalError(f"secret {name!r} is not set on this host: pass secrets={{...}} to MemoryHost", secret=name)
+            raise LocalError(f"secret {name!r} is not set: pass secrets={{...}} to MemoryHost", secret=name)
         return self.secrets[name]
 
     async def connect(self, address: str, port: int, timeout_ms: int) -> Stream:
         return self.network.dial(address, port)
 
-    def mqtt(self, options: dict) -> Mqtt:
+    def mqtt(self, options: dict) -> MemoryMqtt:
         return MemoryMqtt(self.network.broker, options)
 
     def write_out(self, text: str) -> None:

@@ -108,7 +108,7 @@ def test_a_gear_never_opens_a_socket_or_a_file_itself():
 
 
 def test_core_has_no_cycle_of_imports():
-    names = {path: "fluxrig." + ".".join(path.relative_to(ROOT / "core/fluxrig").with_suffix("").parts) for path in CORE}
+    names = {path: ".".join(path.relative_to(ROOT / "core").with_suffix("").parts) for path in CORE}
     graph = {
         names[path]: {name for _, name in imports(path) if name in names.values() and not name.endswith("__init__")}
         for path in CORE

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from fluxrig.bus import Station, connect
 from fluxrig.gear import Gear
+from fluxrig.ids import NIL_ID
+from fluxrig.msg import FluxMsg
 from tests.bench.figure import Figure
 from tests.bench.measure import alternately
 
@@ -28,11 +30,11 @@ def figures() -> Iterator[Figure]:
     sender, receiver, plain = Sender(), Receiver(), Plain()
     stations = [Station("a", sender, "drop", print), Station("b", receiver, "drop", print)]
     connect(stations, [["out"], []], [(0, "out", 1, "in")])
-    message = object()
+    message = FluxMsg(NIL_ID, "", NIL_ID, {}, {}, 0)
 
     def hops():
         for _ in range(1000):
-            sender.out(message)  # type: ignore[attr-defined]
+            sender.out(message)
 
     def calls():
         for _ in range(1000):

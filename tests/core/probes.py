@@ -93,7 +93,7 @@ def chain(*gears):
 
 def gear_of(rack, name):
     """The running Gear called `name`."""
-    return [station.gear for station in rack.stations if station.name == name][0]
+    return next(station.gear for station in rack.stations if station.name == name)
 
 
 async def stop(rack):

@@ -21,7 +21,7 @@ def run(path: str) -> int:
         except Exception as exc:
             failed += 1
             print("FAIL", test.__name__)
-            sys.print_exception(exc)
+            sys.print_exception(exc)  # type: ignore[attr-defined] # MicroPython's
         else:
             print("ok", test.__name__)
     print(f"{len(tests) - failed} of {len(tests)} passed")

@@ -11,7 +11,7 @@ def rack_of(compiled):
 
 
 def station_of(rack, name):
-    return [station for station in rack.stations if station.name == name][0]
+    return next(station for station in rack.stations if station.name == name)
 
 
 def numbers(sink):

@@ -3,7 +3,7 @@ import asyncio
 from expect import raises, raises_async
 
 from fluxrig.errors import LocalError, TransientError
-from fluxrig_ports.memory import MemoryHost, Network, Pipe, VirtualClock, null_modem
+from fluxrig_ports.memory import MemoryHost, MemoryMqtt, Network, Pipe, VirtualClock, null_modem
 
 
 def test_ticks_wrap_and_differences_do_not():
@@ -103,7 +103,7 @@ async def test_hosts_on_one_network_reach_each_other():
 async def test_the_broker_keeps_what_is_retained_and_publishes_wills():
     host = MemoryHost()
     broker = host.network.broker
-    session = host.mqtt({"will": ("status", b"gone")})
+    session: MemoryMqtt = host.mqtt({"will": ("status", b"gone")})
     await session.connect(1000)
     await session.publish("t", b"1", True, 1000)
     await session.publish("t", b"2", False, 1000)

@@ -6,7 +6,7 @@ from fluxrig.msg import FluxMsg
 
 
 def message(**fields):
-    base = {
+    base: dict = {
         "id": b"i" * 16,
         "trace": "ab" * 16,
         "src_id": b"s" * 16,

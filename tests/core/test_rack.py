@@ -9,7 +9,7 @@ from fluxrig.gear import Gear
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
 
-LOG = []
+LOG: list = []
 
 
 class Noted(Gear):
@@ -42,7 +42,7 @@ class Noted(Gear):
 class Flaky(Gear):
     """A task that fails `fails` times with `error`, then counts as well."""
 
-    error = TransientError
+    error: type = TransientError
 
     def init(self, ctx):
         self.runs = []
@@ -134,7 +134,7 @@ async def test_a_killed_gear_does_no_more_work():
     rack = Rack(host, rig([gear("a", "source", {"every_ms": 100}), gear("s", "sink")], [("a", "out", "s", "in")]))
     await rack.start()
     await host.clock.advance(250)
-    [station for station in rack.stations if station.name == "a"][0].kill()
+    next(station for station in rack.stations if station.name == "a").kill()
     await host.clock.advance(1_000)
     assert [msg.data["n"] for msg in gear_of(rack, "s").got] == [0, 1, 2]
     await stop(rack)

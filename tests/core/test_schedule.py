@@ -24,7 +24,7 @@ async def run(period_ms, phase_ms, total_ms, busy_ms=(), wait_before_ms=0):
     schedule.start()
     start = clock.wall_ns() // 1_000_000
     await clock.advance(wait_before_ms)
-    seen = []
+    seen: list = []
     task = asyncio.create_task(collect(clock, ticker, list(busy_ms), seen))
     await clock.advance(total_ms)
     task.cancel()

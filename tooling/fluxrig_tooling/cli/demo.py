@@ -54,6 +54,7 @@ async def _demo(seconds: float | None) -> dict[str, Any] | None:
             flux.write_bytes(_compiled(plant.first["modbus_port"], plant.first["mqtt_port"]))
             with NamespaceView("127.0.0.1", plant.first["mqtt_port"], TITLE) as view:
                 async with running("fluxrig_tooling.sim.rack", str(flux)) as rack:
+                    click.echo("the Rack is running", err=True)
                     await _watch(view, seconds)
                     return await _summary(rack)
 

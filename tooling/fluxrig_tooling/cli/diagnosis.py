@@ -55,9 +55,8 @@ def state_folder(folder: Path) -> Finding:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as exc:
-        return Finding(
-            check, FAILED, f"{folder}: {exc.strerror}", f"give this user the folder, or choose another: --state DIR"
-        )
+        fix = "give this user the folder, or choose another: --state DIR"
+        return Finding(check, FAILED, f"{folder}: {exc.strerror}", fix)
     return Finding(check, OK, f"{folder} can be written")
 
 
@@ -129,9 +128,8 @@ def serial_device(gear: str, device: Path) -> Finding:
     if not device.exists():
         return Finding(check, FAILED, f"{device} is not there", "plug the adapter in; see `ls /dev/serial/by-id`")
     if not os.access(device, os.R_OK | os.W_OK):
-        return Finding(
-            check, FAILED, f"{device} may not be opened by this user", "sudo usermod -aG dialout $USER, then log in again"
-        )
+        fix = "sudo usermod -aG dialout $USER, then log in again"
+        return Finding(check, FAILED, f"{device} may not be opened by this user", fix)
     return Finding(check, OK, f"{device} can be opened")
 
 

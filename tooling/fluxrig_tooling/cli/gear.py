@@ -96,14 +96,14 @@ def _document(manifest: Manifest) -> dict[str, Any]:
 def _lines(manifest: Manifest) -> list[str]:
     """The page of one type, at most 80 columns wide."""
     heading = click.style(manifest.type, bold=True)
-    lines = [f"{heading}: {manifest.summary}", "", f"Runs on: {', '.join(manifest.targets)}"]
+    lines = [heading, _entry("", manifest.summary, -2), "", f"Runs on: {', '.join(manifest.targets)}"]
     for title, ports in (("Inputs", manifest.inputs), ("Outputs", manifest.outputs)):
         if ports:
             lines += ["", f"{title}:"]
             lines += [_entry(name + " (required)" * port.required, port.doc, 2) for name, port in ports.items()]
     lines += ["", "Config:", *_properties(manifest.config, 2)]
     for example in manifest.examples:
-        lines += ["", f"Example: {example.doc}", ""]
+        lines += ["", "Example:", _entry("", example.doc, -2), ""]
         lines += ["  " + line for line in example.yaml.strip("\n").splitlines()]
     return lines
 
@@ -119,7 +119,8 @@ def _properties(schema: dict[str, Any], indent: int, root: dict[str, Any] | None
             facts.append("required")
         if "default" in own:
             facts.append(f"default {own['default']}")
-        lines.append(_entry(f"{name} ({', '.join(facts)})", own.get("description", ""), indent))
+        term = click.wrap_text(f"{name} ({', '.join(facts)})", 80 - indent, "", " " * (indent + 2))
+        lines.append(_entry(term, own.get("description", ""), indent))
         if own.get("examples"):
             lines.append(_entry("", "for example " + ", ".join(str(each) for each in own["examples"]), indent))
         inner = own.get("additionalProperties")

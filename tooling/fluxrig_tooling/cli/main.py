@@ -32,11 +32,10 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from fluxrig_tooling.rig.suggest import nearest
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from fluxrig_tooling.rig.suggest import did_you_mean
 
-            close = nearest(args[0], COMMANDS)
-            ctx.fail(f"no such command {args[0]!r}." + (f" Did you mean {close!r}?" if close else ""))
+            ctx.fail(f"no such command {args[0]!r}: {did_you_mean(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -71,8 +71,8 @@ class NamespaceView:
         now_ms = time.time_ns() // 1_000_000
         for topic in sorted(self.entries):
             entry = self.entries[topic]
-            style = "green" if entry.quality == "good" else "red"
-            table.add_row(topic[len(prefix) :], value_text(entry.value), Text(entry.quality, style), age_text(entry.ms, now_ms))
+            quality = Text(entry.quality, "green" if entry.quality == "good" else "red")
+            table.add_row(topic[len(prefix) :], value_text(entry.value), quality, age_text(entry.ms, now_ms))
         return table
 
 

@@ -9,8 +9,8 @@ import asyncio
 import logging
 from types import TracebackType
 
-from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
-from amqtt.broker import Broker
+from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter  # type: ignore[import-untyped]
+from amqtt.broker import Broker  # type: ignore[import-untyped]
 
 _LISTENER = "default"
 

@@ -30,14 +30,14 @@ def add_meter(rig: dict[str, Any], source: str, uns: str) -> None:
     rig["wires"].append([position[source], "out", len(rig["gears"]) - 1, "in", "hot"])
 
 
-async def main(path: Path, state_dir: str) -> None:
+async def main(flux: bytes, state_dir: str) -> None:
     registry.register(METER, "fluxrig_tooling.sim.meter", "Meter")
     closed = stdin_closed()
     say({"ready": True})
-    say(await run_rack(unpack(path.read_bytes()), CPythonHost(state_dir, log_level="warning"), closed.wait()))
+    say(await run_rack(unpack(flux), CPythonHost(state_dir, log_level="warning"), closed.wait()))
 
 
 if __name__ == "__main__":
     ignore_interrupts()
     with tempfile.TemporaryDirectory() as state:
-        run(main(Path(sys.argv[1]), state))
+        run(main(Path(sys.argv[1]).read_bytes(), state))

@@ -4,6 +4,7 @@ The percent deadband is that of OPC UA Part 8 (section 7.2, PercentDeadband): pe
 The reference is always the last value *sent*, so a slow drift is reported once it adds up.
 """
 
+from fluxrig.compat import is_number
 from fluxrig.gear import Gear
 
 CHANGE = "change"
@@ -25,13 +26,13 @@ class Deadband:
         self._max_interval_ns = max_interval_ms * 1_000_000
         self._sent = None
         self._sent_at = 0
-        self._quality = None  # no sample yet, so the first one differs
+        self._quality = ""  # no quality: the first sample differs, whatever it is
 
     def moved(self, value, quality: str, ts: int) -> bool:
         """Whether the sample (Unix ns `ts`) is to be sent; if so it becomes the reference."""
         if (
             quality == self._quality
-            and not self._beyond(value)
+            and not self._differ(value, self._sent)
             and not (self._max_interval_ns and ts - self._sent_at >= self._max_interval_ns)
         ):
             return False
@@ -40,9 +41,8 @@ class Deadband:
         self._quality = quality
         return True
 
-    def _beyond(self, value) -> bool:
-        sent = self._sent
-        if self._kind == CHANGE or not _is_number(value) or not _is_number(sent):
+    def _differ(self, value, sent) -> bool:
+        if self._kind == CHANGE or not is_number(value) or not is_number(sent):
             return value != sent
         distance = abs(value - sent)
         if self._kind == ABSOLUTE:
@@ -91,10 +91,6 @@ class Filter(Gear):
                 self._room -= 1
                 self._bands[tag] = band
         return band
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _without_absent(meta: dict, data: dict) -> dict:

@@ -14,8 +14,8 @@ class Topic:
         self.name = name
         self.pending = False
         self.sampled = False
-        self._value = None
-        self._ms = None
+        self._value: object = None
+        self._ms: int | None = None
         self._quality = "good"
 
     def update(self, value, quality: str, ts: int) -> None:

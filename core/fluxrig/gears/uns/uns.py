@@ -40,8 +40,8 @@ class Uns(Gear):
         self._config = config
         self._room = config["max_topics"]
         self._prefix = config["prefix"]
-        self._by_source = {}
-        self._topics = []
+        self._by_source: dict = {}
+        self._topics: list = []
         for source, topics in config["sources"]:
             self._by_source[source] = {tag: self._add(topic) for tag, topic in topics.items()}
         # Topics with something new. Each waits in it at most once, so it never overflows.

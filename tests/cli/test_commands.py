@@ -1,0 +1,232 @@
+"""The commands as a user runs them, each a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plant import EXAMPLES, Plant, running_plant
+
+FLUXRIG = str(Path(sys.executable).parent / "fluxrig")
+LIMIT_S = 60
+
+BAD = """
+fluxrig: 1
+meta: {name: bad, version: 1.0.0}
+gears:
+  - name: plc
+    type: io_modbsu
+    config: {}
+"""
+
+
+@pytest.fixture(scope="module")
+def plant() -> Iterator[Plant]:
+    with running_plant() as running:
+        yield running
+
+
+def fluxrig(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [FLUXRIG, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def document(*arguments: str | Path, exit_code: int = 0, **environment: str) -> Any:
+    """The one JSON document that a command prints on standard output."""
+    result = fluxrig(*arguments, "--json", **environment)
+    assert result.returncode == exit_code, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_check_accepts_the_examples():
+    for example in sorted(EXAMPLES.glob("*.yaml")):
+        result = fluxrig("rig", "check", example)
+        assert result.returncode == 0, result.stdout
+        assert "ok" in result.stdout
+
+
+def test_check_reports_place_problem_and_fix_and_exits_1(tmp_path: Path):
+    rig = tmp_path / "bad.yaml"
+    rig.write_text(BAD)
+    result = fluxrig("rig", "check", rig)
+    assert result.returncode == 1
+    assert f"{rig}:6:11: error: unknown gear type 'io_modbsu'" in result.stdout
+    assert "did you mean 'io_modbus'?" in result.stdout
+    report = document("rig", "check", rig, exit_code=1)
+    assert report["ok"] is False
+    assert [(each["line"], each["column"]) for each in report["problems"]] == [(6, 11)]
+
+
+@pytest.mark.parametrize("command", [("rig", "check"), ("rig", "run"), ("rig", "compile"), ("doctor",)])
+def test_a_file_that_is_not_there_is_wrong_usage(command: tuple[str, ...]):
+    result = fluxrig(*command, "nowhere.yaml")
+    assert result.returncode == 2
+    assert "nowhere.yaml" in result.stderr
+
+
+def test_compile_gives_the_same_bytes_each_time_and_never_a_secret(tmp_path: Path):
+    rig = tmp_path / "rig.yaml"
+    text = (EXAMPLES / "press.yaml").read_text()
+    broker = 'broker: "mqtt://127.0.0.1:1883"'
+    assert broker in text
+    rig.write_text(text.replace(broker, broker + ", user: rig, password: 'secret:broker-pw'"))
+    for output in ("a.flux", "b.flux"):
+        answer = document(
+            "rig", "compile", rig, "-o", tmp_path / output, FLUXRIG_SECRET_BROKER_PW="hunter2"
+        )
+        assert answer["bytes"] == (tmp_path / output).stat().st_size
+    compiled = (tmp_path / "a.flux").read_bytes()
+    assert compiled == (tmp_path / "b.flux").read_bytes()
+    assert b"broker-pw" in compiled
+    assert b"hunter2" not in compiled
+
+
+def test_compile_refuses_a_rack_that_is_not_there(tmp_path: Path):
+    result = fluxrig("rig", "compile", EXAMPLES / "press.yaml", "--rack", "line-2", "-o", tmp_path / "x.flux")
+    assert result.returncode == 2
+    assert "did you mean 'line-1'?" in result.stderr
+    assert not (tmp_path / "x.flux").exists()
+
+
+def test_run_reads_real_registers_and_reports(plant: Plant, tmp_path: Path):
+    stats = document("rig", "run", plant.rig(tmp_path), "--seconds", "2", "--state", tmp_path / "state")
+    plc, uns = stats["gears"]["plc"], stats["gears"]["uns"]
+    assert plc["polls"] > 5
+    assert plc["values_read"] == 9 * plc["polls"]
+    assert plc["values_bad"] == 0
+    assert uns["published"] > 9
+    assert stats["gears"]["edge"]["held_back"] > 0
+
+
+def test_run_takes_what_compile_made(plant: Plant, tmp_path: Path):
+    flux = tmp_path / "line-1.flux"
+    assert fluxrig("rig", "compile", plant.rig(tmp_path), "-o", flux).returncode == 0
+    stats = document("rig", "run", flux, "--seconds", "1", "--state", tmp_path / "state")
+    assert stats["gears"]["plc"]["polls"] > 2
+
+
+def test_run_refuses_a_broken_flux_file(tmp_path: Path):
+    flux = tmp_path / "line-1.flux"
+    flux.write_bytes(b"\xa1\x64flux\x01")
+    result = fluxrig("rig", "run", flux)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "line-1.flux" in result.stderr
+
+
+def test_a_rack_goes_on_when_the_plc_refuses_and_says_so(tmp_path: Path):
+    rig = Plant(modbus_port=1, mqtt_port=1).rig(tmp_path)
+    result = fluxrig("rig", "run", rig, "--seconds", "1", "--json", "--state", tmp_path / "state")
+    stats = json.loads(result.stdout)
+    assert stats["gears"]["plc"]["polls"] > 2
+    assert stats["gears"]["plc"]["values_read"] == 0
+    assert stats["gears"]["uns"]["failures"] > 0
+    assert "127.0.0.1:1" in result.stderr
+
+
+def test_a_missing_secret_refuses_the_rig_and_says_where_to_put_it(plant: Plant, tmp_path: Path):
+    rig = plant.rig(tmp_path)
+    rig.write_text(rig.read_text().replace("config: {broker:", "config: {user: rig, password: 'secret:pw', broker:"))
+    result = fluxrig("rig", "run", rig, "--seconds", "1", "--state", tmp_path / "state")
+    assert result.returncode == 1
+    assert "FLUXRIG_SECRET_PW" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_sigterm_drains_and_exits_0(plant: Plant, tmp_path: Path):
+    process = subprocess.Popen(
+        [FLUXRIG, "rig", "run", str(plant.rig(tmp_path)), "--json", "--state", str(tmp_path / "state")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    for line in process.stderr:
+        if "connected to" in line:
+            break
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0, errors
+    assert json.loads(output)["gears"]["uns"]["pending"] == 0
+
+
+def test_graph_is_a_mermaid_flowchart():
+    result = fluxrig("rig", "graph", EXAMPLES / "press.yaml")
+    assert result.stdout.startswith("flowchart")
+    for gear in ("plc", "edge", "uns"):
+        assert gear in result.stdout
+
+
+def test_schema_is_a_json_schema_that_accepts_the_examples():
+    import yaml
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(fluxrig("rig", "schema").stdout)
+    Draft202012Validator.check_schema(schema)
+    for example in sorted(EXAMPLES.glob("*.yaml")):
+        # Through JSON, because the keys of an enum are text there, as an editor sees them.
+        rig = json.loads(json.dumps(yaml.safe_load(example.read_text())))
+        assert [error.message for error in Draft202012Validator(schema).iter_errors(rig)] == []
+
+
+def test_gear_list_and_doc():
+    types = [entry["type"] for entry in document("gear", "list")]
+    assert types == ["console", "filter", "io_modbus", "uns"]
+    assert document("gear", "doc", "filter")["config"]["properties"]["deadband"]["description"]
+    page = fluxrig("gear", "doc", "io_modbus").stdout
+    assert "unit_id" in page and "Example" in page
+    assert [line for line in page.splitlines() if len(line) > 80] == []
+
+
+def test_an_unknown_gear_type_is_a_negative_answer_with_the_nearest():
+    result = fluxrig("gear", "doc", "filtre")
+    assert result.returncode == 1
+    assert "did you mean 'filter'?" in result.stderr
+
+
+def test_doctor_finds_a_healthy_machine_healthy(plant: Plant, tmp_path: Path):
+    report = document("doctor", plant.rig(tmp_path), "--state", tmp_path / "state")
+    results = {finding["check"]: finding["result"] for finding in report["findings"]}
+    assert report["ok"] is True
+    assert results["device of plc"] == "ok"
+    assert results["broker of uns"] == "ok"
+    assert results["state folder"] == "ok"
+
+
+def test_doctor_names_what_is_wrong_and_the_fix(tmp_path: Path):
+    rig = Plant(modbus_port=1, mqtt_port=1).rig(tmp_path)
+    rig.write_text(rig.read_text().replace("config: {broker:", "config: {user: rig, password: 'secret:pw', broker:"))
+    report = document("doctor", rig, "--state", tmp_path / "state", exit_code=1)
+    failed = {finding["check"]: finding for finding in report["findings"] if finding["result"] == "failed"}
+    assert set(failed) >= {"device of plc", "broker of uns", "secret pw"}
+    assert "refused" in failed["device of plc"]["detail"]
+    assert "FLUXRIG_SECRET_PW" in failed["secret pw"]["fix"]
+    assert all(finding["fix"] for finding in failed.values())
+
+
+def test_doctor_refuses_a_secret_that_others_can_read(plant: Plant, tmp_path: Path):
+    rig = plant.rig(tmp_path)
+    rig.write_text(rig.read_text().replace("config: {broker:", "config: {user: rig, password: 'secret:pw', broker:"))
+    secrets = tmp_path / "state" / "secrets"
+    secrets.mkdir(parents=True)
+    (secrets / "pw").write_text("hunter2")
+    (secrets / "pw").chmod(0o644)
+    report = document("doctor", rig, "--state", tmp_path / "state", exit_code=1)
+    finding = next(each for each in report["findings"] if each["check"] == "secret pw")
+    assert "chmod 600" in finding["fix"]
+    assert "hunter2" not in json.dumps(report)
+    (secrets / "pw").chmod(0o600)
+    report = document("doctor", rig, "--state", tmp_path / "state")
+    assert report["ok"] is True
