@@ -15,7 +15,7 @@ from rich.table import Table
 
 from tests.bench.figure import Figure
 
-AREAS = ("bus", "codec", "scheduler", "start")
+AREAS = ("bus", "codec", "memory", "scheduler", "start")
 
 
 def main() -> int:
