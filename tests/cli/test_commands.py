@@ -100,6 +100,17 @@ def test_compile_refuses_a_rack_that_is_not_there(tmp_path: Path):
     assert not (tmp_path / "x.flux").exists()
 
 
+@pytest.mark.parametrize("verb", ["compile", "run"])
+def test_what_this_release_cannot_compile_is_a_negative_answer_with_its_place(verb: str, tmp_path: Path):
+    rig = tmp_path / "rig.yaml"
+    text = (EXAMPLES / "press.yaml").read_text()
+    rig.write_text(text.replace("to: uns}", "to: uns, lane: guaranteed}"))
+    result = fluxrig("rig", verb, rig)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert f"{rig}:" in result.stderr and "guaranteed" in result.stderr
+
+
 def test_run_reads_real_registers_and_reports(plant: Plant, tmp_path: Path):
     stats = document("rig", "run", plant.rig(tmp_path), "--seconds", "2", "--state", tmp_path / "state")
     plc, uns = stats["gears"]["plc"], stats["gears"]["uns"]

@@ -17,7 +17,7 @@ def gear(name="plc", **changes):
 
 
 def rig(**changes):
-    whole = {"rig": "r", "version": "1", "rack": "line-1", "machine": "m"}
+    whole: dict = {"rig": "r", "version": "1", "rack": "line-1", "machine": "m"}
     whole["gears"] = [gear("a"), gear("b")]
     whole["wires"] = [[0, "out", 1, "in", "hot"]]
     whole.update(changes)
@@ -40,7 +40,7 @@ def test_a_rig_comes_out_as_it_went_in():
 
 def test_the_file_is_the_documented_bytes():
     empty = {"rig": "", "version": "", "rack": "", "machine": "", "gears": [], "wires": []}
-    # Keys by their encoded bytes (RFC 8949 section 4.2.1), so the shorter first: rig, rack, gears, wires, machine, version.
+    # Keys in the order of their encoded bytes (RFC 8949 section 4.2.1), so the shorter ones first.
     payload = b"\xa6\x63rig\x60\x64rack\x60\x65gears\x80\x65wires\x80\x67machine\x60\x67version\x60"
     outer = b"\xa3\x64flux\x01\x67payload\x58" + bytes([len(payload)]) + payload + b"\x6asignatures\x80"
     assert pack(empty) == outer
@@ -79,7 +79,8 @@ def test_a_broken_encoding_names_its_offset():
 
 
 def test_something_else_than_a_flux_file():
-    for value in ([], {}, {"fluxrig": 1}, 7, "rig"):
+    others: tuple = ([], {}, {"fluxrig": 1}, 7, "rig")
+    for value in others:
         assert "not a compiled rig" in str(refused(cbor.dumps(value)))
 
 

@@ -65,11 +65,23 @@ def compiled(path: Path, rack: str | None) -> dict[str, Any]:
             raise click.UsageError(f"{path} is compiled for rack {rig['rack']!r}, not for {rack!r}")
         _register_types(path, {gear["type"] for gear in rig["gears"]})
         return rig
-    from fluxrig_tooling.rig import compile_rig, register_gears
+    from fluxrig_tooling.rig import register_gears
 
     model = loaded(path)
+    rig = lowered(model, rack)
     register_gears(gear.manifest for gear in model.gears)
-    return compile_rig(model, chosen_rack(model, rack))
+    return rig
+
+
+def lowered(model: RigModel, rack: str | None) -> dict[str, Any]:
+    """The compiled form of one rack of `model`. What this release cannot compile is a negative answer."""
+    from fluxrig.errors import LocalError
+    from fluxrig_tooling.rig import compile_rig
+
+    try:
+        return compile_rig(model, chosen_rack(model, rack))
+    except LocalError as exc:
+        raise click.ClickException(str(exc)) from exc
 
 
 def _register_types(path: Path, types: set[str]) -> None:

@@ -12,10 +12,10 @@ import click
 from fluxrig_tooling.cli.common import (
     FLUX_SUFFIX,
     RIG_FILE,
-    chosen_rack,
     compiled,
     json_option,
     loaded,
+    lowered,
     print_json,
     rack_option,
 )
@@ -75,11 +75,10 @@ def compile_(rig: Path, rack: str | None, output: Path | None, as_json: bool) ->
       fluxrig rig compile press.yaml --rack line-1 -o line-1.flux
     """
     from fluxrig.flux import pack
-    from fluxrig_tooling.rig import compile_rig
 
-    model = loaded(rig)
-    name = chosen_rack(model, rack)
-    flux = pack(compile_rig(model, name))
+    data = lowered(loaded(rig), rack)
+    name = data["rack"]
+    flux = pack(data)
     target = output or Path(name + FLUX_SUFFIX)
     target.write_bytes(flux)
     if as_json:

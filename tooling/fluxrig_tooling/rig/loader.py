@@ -1,0 +1,74 @@
+"""Loads a rig file: read, build, check, lower. Every stage reports all it finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fluxrig_tooling.rig import lower, skeleton
+from fluxrig_tooling.rig.build import build
+from fluxrig_tooling.rig.catalog import Catalog
+from fluxrig_tooling.rig.check import check
+from fluxrig_tooling.rig.model import Problems, RigModel
+from fluxrig_tooling.rig.nodes import Mapping, Node, Scalar, find, resolve
+from fluxrig_tooling.rig.overrides import override
+from fluxrig_tooling.rig.problems import WHOLE_FILE
+from fluxrig_tooling.rig.yaml12 import parse
+
+
+def load(path: str | Path, overrides: dict[str, Any] | None = None) -> tuple[RigModel | None, Problems]:
+    """The rig in a file, and what there is to say about it. The model is None when that includes an error.
+
+    `overrides` replaces values: {"gears.plc.config.link": "tcp://127.0.0.1:5020"}; see `overrides.override`.
+    Gear types are also looked for in the folder `gears` beside the file. Raises nothing for what a file may hold.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        problems = Problems(str(path))
+        problems.error(WHOLE_FILE, f"cannot be read: {exc.strerror or exc}")
+        return None, problems
+    return load_text(data, path, overrides)
+
+
+def load_text(
+    data: bytes | str, path: str | Path = "rig.yaml", overrides: dict[str, Any] | None = None
+) -> tuple[RigModel | None, Problems]:
+    """Like `load`, for the content of a file that is called `path`."""
+    path = Path(path)
+    problems = Problems(str(path))
+    root = parse(data.encode(errors="surrogatepass") if isinstance(data, str) else data, problems)
+    if root is None or not _is_readable_format(root, problems):
+        return None, problems
+    root = override(root, overrides or {}, problems)
+    rig = build(root, Catalog(path.parent), path, problems)
+    check(rig, problems)
+    _lower(rig, problems)
+    return (None if problems.errors else rig), problems
+
+
+def _is_readable_format(root: Node, problems: Problems) -> bool:
+    """Whether the file is of a format that this release reads; only then can the rest be judged."""
+    if not isinstance(root, Mapping):
+        problems.error(root.at, "a rig file holds keys and values", "it begins with `fluxrig: 1`")
+        return False
+    node = find(root, "fluxrig")
+    version = resolve(node.text) if isinstance(node, Scalar) and node.plain else None
+    if node is None or not isinstance(version, int) or skeleton.OLDEST <= version <= skeleton.VERSION:
+        return True  # what is wrong with another value is said with the rest
+    if version > skeleton.VERSION:
+        message = f"this rig has format {version}, which fluxrig {version} and later reads"
+        problems.error(node.at, message, f"this release reads format {skeleton.VERSION}: install a newer one")
+    else:
+        problems.error(node.at, f"there is no format {version}", f"write fluxrig: {skeleton.VERSION}")
+    return False
+
+
+def _lower(rig: RigModel, problems: Problems) -> None:
+    """Compile the configuration of each gear whose configuration is valid."""
+    sound = [gear for gear in rig.gears if gear.sound]
+    for gear in sound:
+        gear.tags = lower.source_tags(gear)
+    for gear in sound:
+        gear.compiled = lower.lower(gear, rig, problems)

@@ -1,0 +1,43 @@
+"""From the configuration in a rig file to what a Gear gets at run time, which parses nothing: one module a type.
+
+A module `lower/<type>.py` may have
+    lower(gear, rig, problems)   the compiled configuration, a map that deterministic CBOR can hold
+    tags(gear)                   of a source: the tags that its `out` carries
+Without `lower` a Gear gets its validated configuration, with secrets as {"secret": name}. Gears that are not built in
+have no module here.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+from fluxrig_tooling.rig.manifest import BUILT_IN
+from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel, Tag
+from fluxrig_tooling.rig.schema import FORMATS, Schema, converted
+
+_SECRETS = {"secret-or-text": FORMATS["secret-or-text"]}
+
+
+def lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
+    """The compiled configuration of a gear whose own configuration is valid."""
+    special = getattr(_module(gear), "lower", None)
+    if special:
+        compiled: dict[str, Any] = special(gear, rig, problems)
+        return compiled
+    schema = Schema(gear.manifest.config, gear.manifest.config)
+    plain: dict[str, Any] = converted(gear.config, schema, _SECRETS)
+    return plain
+
+
+def source_tags(gear: GearSpec) -> tuple[Tag, ...] | None:
+    """The tags that a source sends, None when its type does not say."""
+    tags = getattr(_module(gear), "tags", None)
+    return tuple(tags(gear)) if tags else None
+
+
+def _module(gear: GearSpec) -> ModuleType | None:
+    name = f"{__name__}.{gear.type}"
+    return import_module(name) if gear.manifest.origin == BUILT_IN and find_spec(name) else None

@@ -1,0 +1,129 @@
+"""Lowers the config of a `uns` Gear: the topic of every tag, and the broker, as `fluxrig.gears.uns.uns` reads them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from fluxrig_tooling.rig.model import LEVELS, GearSpec, Problems, RigModel, Tag
+from fluxrig_tooling.rig.units import parse_secret
+
+DEFAULT_PORT = 1883
+MAX_KEEPALIVE_S = 65_535
+"""What an MQTT 3.1.1 CONNECT can say (section 3.1.2.10)."""
+
+STATUS_LEVEL = "_rack"
+"""Where the state of a rack stands among the topics."""
+
+_LEVEL = re.compile(r"[A-Za-z0-9_-]+")
+_FORM = "write mqtt://host or mqtt://host:port"
+
+
+def lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
+    """The compiled config. Mistakes go to `problems`; the result is then incomplete, and nobody may run it."""
+    config = gear.config
+    address, port = _broker(gear, problems)
+    _check_times(gear, problems)
+    _check_user(gear, problems)
+    tags = rig.tags_into(gear)
+    _check_tag_names(rig, tags, problems)
+    _check_collisions(gear, rig, problems)
+    if not gear.uns:
+        hint = "give the rig `uns: {enterprise: …, site: …}`"
+        problems.warning(gear.entry("name"), "the topics have no levels above the tag", hint)
+    return {
+        "broker": {
+            "address": address,
+            "port": port,
+            "client_id": config.get("client_id", f"{rig.name}-{gear.rack}-{gear.name}"),
+            "keepalive_s": config["keepalive"] // 1000,
+            "user": _secret(config.get("user")),
+            "password": _secret(config.get("password")),
+        },
+        "timeout_ms": config["timeout"],
+        "reconnect_min_ms": config["reconnect_min"],
+        "reconnect_max_ms": config["reconnect_max"],
+        "status": "/".join([*_levels(rig.rack(gear.rack).uns), STATUS_LEVEL, gear.rack]),
+        "sources": [
+            [source.id, {tag.name: _topic(rig, tag) for tag in tags if tag.gear == source.name}]
+            for source in rig.gears
+            if any(tag.gear == source.name for tag in tags)
+        ],
+        "prefix": "/".join(_levels(gear.uns)),
+        "max_topics": config["max_undeclared"],
+    }
+
+
+def _levels(uns: dict[str, str]) -> list[str]:
+    """The levels that are given, from the top."""
+    return [uns[level] for level in LEVELS if level in uns]
+
+
+def _topic(rig: RigModel, tag: Tag) -> str:
+    return "/".join([*_levels(rig.gear(tag.gear).uns), tag.name])
+
+
+def _secret(text: str | None) -> str | dict[str, str] | None:
+    return None if text is None else parse_secret(text)
+
+
+def _check_tag_names(rig: RigModel, tags: list[Tag], problems: Problems) -> None:
+    for tag in tags:
+        if not _LEVEL.fullmatch(tag.name):
+            source = rig.gear(tag.gear)
+            message = f"the tag {tag.name!r} of gear {tag.gear!r} cannot be a level of a topic"
+            problems.error(source.key_at("tags", tag.name), message, "use letters, digits, _ and - in its name")
+
+
+def _check_collisions(gear: GearSpec, rig: RigModel, problems: Problems) -> None:
+    """No two tags may share a topic, whichever `uns` Gear publishes them: there is one namespace."""
+    owners: dict[str, Tag] = {}
+    publishers = [each for each in rig.gears if each.type == gear.type]
+    for tag in (tag for publisher in publishers for tag in rig.tags_into(publisher)):
+        first = owners.setdefault(_topic(rig, tag), tag)
+        if first.gear != tag.gear:
+            message = f"the tags {tag.name!r} of {first.gear!r} and of {tag.gear!r} share the topic {_topic(rig, tag)}"
+            hint = f"tell them apart by a level: add `uns: {{cell: {tag.gear}}}` to gear {tag.gear!r}"
+            problems.error(rig.gear(tag.gear).entry("name"), message, hint)
+
+
+def _broker(gear: GearSpec, problems: Problems) -> tuple[str, int]:
+    """Address and port of `broker:`."""
+    text = gear.config["broker"]
+    at = gear.at("broker")
+    if text.startswith("mqtts://"):
+        problems.error(at, "broker: mqtts:// (TLS) is not supported yet by this version", "it has mqtt://host[:port]")
+        return "", DEFAULT_PORT
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port
+    except ValueError as exc:
+        problems.error(at, f"broker: {exc}", _FORM)  # without the text, which may hold a password
+        return "", DEFAULT_PORT
+    if url.username is not None or url.password is not None:
+        hint = "use the keys `user:` and `password: secret:NAME`"
+        problems.error(at, "broker: user and password do not belong into an address", hint)
+    elif url.scheme != "mqtt" or not host or url.path or url.query or url.fragment:
+        problems.error(at, f"broker: {text!r} is not a broker", _FORM)
+    elif port == 0:
+        problems.error(at, "broker: port 0 is none that a broker can have", _FORM)
+    return host or "", port or DEFAULT_PORT
+
+
+def _check_times(gear: GearSpec, problems: Problems) -> None:
+    config = gear.config
+    keepalive_ms = config["keepalive"]
+    if keepalive_ms % 1000 or not 1 <= keepalive_ms // 1000 <= MAX_KEEPALIVE_S:
+        problems.error(gear.at("keepalive"), f"keepalive: expected whole seconds, 1s to {MAX_KEEPALIVE_S}s")
+    for key in ("timeout", "reconnect_min", "reconnect_max"):
+        if config[key] < 1:
+            problems.error(gear.at(key), f"{key}: expected at least 1ms")
+    if config["reconnect_max"] < config["reconnect_min"]:
+        problems.error(gear.at("reconnect_max"), "reconnect_max: shorter than reconnect_min")
+
+
+def _check_user(gear: GearSpec, problems: Problems) -> None:
+    """MQTT 3.1.1 has no password without a user (section 3.1.2.9)."""
+    if "password" in gear.config and "user" not in gear.config:
+        problems.error(gear.key_at("password"), "password: a password goes with a user", "add `user:`")

@@ -1,0 +1,190 @@
+"""A rig, read and checked: racks, gears and wires, with where each stands in the file.
+
+A model is only handed out for a rig without errors; while it is being checked, parts of it may be unsound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fluxrig_tooling.rig.manifest import Manifest
+from fluxrig_tooling.rig.nodes import Node, key_location, location
+from fluxrig_tooling.rig.problems import Location, Problem, Problems
+
+__all__ = [
+    "GUARANTEED",
+    "HOT",
+    "LEVELS",
+    "GearSpec",
+    "Location",
+    "Problem",
+    "Problems",
+    "RackSpec",
+    "RigModel",
+    "Tag",
+    "WireSpec",
+]
+
+HOT = "hot"
+GUARANTEED = "guaranteed"
+
+LEVELS = ("enterprise", "site", "area", "line", "cell")
+"""The levels of a topic above the tag, from the top."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A value with a name, and the source Gear it comes from.
+
+    `kind` is one of bool, int, float, text, bytes, enum; `unit` the engineering unit; `range` the lowest and highest
+    value to expect, in that unit.
+    """
+
+    name: str
+    gear: str
+    gear_id: bytes
+    kind: str
+    unit: str = ""
+    range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class RackSpec:
+    """A node. `uns`: the rig's levels with the rack's own over them. `at`: where its name stands."""
+
+    name: str
+    board: str
+    machine: str
+    uns: dict[str, str]
+    at: Location
+    board_at: Location
+
+
+@dataclass
+class GearSpec:
+    """One Gear. `id` has 16 bytes, `rack` is the name of the Rack it runs on.
+
+    `config` is complete with defaults; its durations are milliseconds, its sizes bytes, the rest is as written. `uns`
+    has the levels of the rig, the rack's over them, the gear's own over those. `tags` are those that a source puts on
+    its `out`, None when its type does not say. `compiled` is the configuration that the Gear gets at run time.
+    `sound`: the config is valid, so it can be compiled.
+    """
+
+    name: str
+    type: str
+    id: bytes
+    rack: str
+    config: dict[str, Any]
+    uns: dict[str, str]
+    manifest: Manifest
+    node: Node
+    on_error: str = ""
+    sound: bool = True
+    tags: tuple[Tag, ...] | None = None
+    compiled: dict[str, Any] = field(default_factory=dict)
+
+    def at(self, *path: str | int) -> Location:
+        """Where the value at `path` of the config stands; for what the file leaves out, its nearest parent."""
+        return location(self.node, "config", *path)
+
+    def key_at(self, *path: str | int) -> Location:
+        """Where the key of the value at `path` of the config stands."""
+        return key_location(self.node, "config", *path)
+
+    def entry(self, key: str) -> Location:
+        """Where the gear's own `key` stands, such as name or type."""
+        return location(self.node, key)
+
+
+@dataclass(frozen=True)
+class WireSpec:
+    """One way from an output to an input. `at`: where its `from` stands, `to_at` its `to`, `lane_at` its lane."""
+
+    source: str
+    output: str
+    target: str
+    input: str
+    lane: str
+    at: Location
+    to_at: Location
+    lane_at: Location
+
+    def __str__(self) -> str:
+        return f"{self.source}.{self.output} -> {self.target}.{self.input}"
+
+
+@dataclass
+class RigModel:
+    """A rig. Racks, gears and wires stand in the order of the file, and are not added to later.
+
+    `complete` is False while a file is checked of which some racks, gears or wires could not be read.
+    """
+
+    name: str
+    version: str
+    path: Path
+    racks: list[RackSpec]
+    gears: list[GearSpec]
+    wires: list[WireSpec]
+    complete: bool = True
+
+    def gear(self, name: str) -> GearSpec:
+        """The gear called `name`. KeyError when there is none."""
+        return self._gears[name]
+
+    def rack(self, name: str) -> RackSpec:
+        """The rack called `name`. KeyError when there is none."""
+        return {rack.name: rack for rack in self.racks}[name]
+
+    def gears_of(self, rack: str) -> list[GearSpec]:
+        """The gears that run on a rack."""
+        return [gear for gear in self.gears if gear.rack == rack]
+
+    def wires_into(self, gear: GearSpec) -> list[WireSpec]:
+        return self._inbound.get(gear.name, [])
+
+    def wires_from(self, gear: GearSpec) -> list[WireSpec]:
+        return self._outbound.get(gear.name, [])
+
+    def tags_into(self, gear: GearSpec) -> list[Tag]:
+        """Every tag that can arrive at the gear's inputs, through gears that pass tags on, in the order of the file."""
+        sources = self._sources(gear)
+        return [tag for source in self.gears if source.name in sources for tag in source.tags or ()]
+
+    def declares_tags_into(self, gear: GearSpec) -> bool:
+        """Whether `tags_into` has all tags that can arrive: every source upstream says which it sends."""
+        return all(self.gear(source).tags is not None for source in self._sources(gear))
+
+    def is_read_into(self, gear: GearSpec) -> bool:
+        """Whether everything upstream could be read. Else what `tags_into` lacks may only have been misspelt."""
+        return self.complete and all(self.gear(source).sound for source in self._sources(gear))
+
+    def _sources(self, gear: GearSpec) -> set[str]:
+        """The gears whose own tags can arrive at `gear`: they leave by `out`, and go through gears that pass tags."""
+        sources: set[str] = set()
+        passed = {gear.name}
+        waiting = [gear]
+        while waiting:
+            for wire in self.wires_into(waiting.pop()):
+                origin = self.gear(wire.source)
+                if not origin.manifest.passes_tags and wire.output == "out":
+                    sources.add(origin.name)
+                elif origin.manifest.passes_tags and origin.name not in passed:
+                    passed.add(origin.name)
+                    waiting.append(origin)
+        return sources
+
+    @cached_property
+    def _gears(self) -> dict[str, GearSpec]:
+        return {gear.name: gear for gear in self.gears}
+
+    @cached_property
+    def _inbound(self) -> dict[str, list[WireSpec]]:
+        return {gear.name: [wire for wire in self.wires if wire.target == gear.name] for gear in self.gears}
+
+    @cached_property
+    def _outbound(self) -> dict[str, list[WireSpec]]:
+        return {gear.name: [wire for wire in self.wires if wire.source == gear.name] for gear in self.gears}

@@ -1,0 +1,100 @@
+"""Reads `wires:`: endpoints, what they name, and which gear and port that is."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from fluxrig_tooling.rig import skeleton
+from fluxrig_tooling.rig.model import HOT, GearSpec, Location, Problems, RackSpec, WireSpec
+from fluxrig_tooling.rig.nodes import Node, Scalar, Sequence, find, location
+from fluxrig_tooling.rig.schema import read
+from fluxrig_tooling.rig.suggest import did_you_mean
+
+_End = tuple[str, str, Location]
+"""Gear, port, and where the endpoint stands."""
+
+
+class Wiring:
+    """Collects `wires`. `complete` is False once an endpoint could not be resolved.
+
+    `unread` are names of racks and gears that are declared but not valid: that was reported, so wires to them are not.
+    """
+
+    def __init__(self, racks: dict[str, RackSpec], gears: dict[str, GearSpec], unread: set[str], problems: Problems):
+        self.wires: list[WireSpec] = []
+        self.complete = True
+        self._racks = racks
+        self._gears = gears
+        self._unread = unread
+        self._problems = problems
+        self._places: dict[tuple[str, str, str, str], Location] = {}
+
+    def add(self, item: Node) -> None:
+        """Read one entry of `wires:`, which makes a wire from each of its `from` to each of its `to`."""
+        wire = read(item, skeleton.WIRE, "this wire", self._problems)
+        if wire is None:
+            self.complete = False
+            return
+        sources = [self._resolve(node, "output") for node in _endpoints(item, "from")]
+        targets = [self._resolve(node, "input") for node in _endpoints(item, "to")]
+        for source, target in product(sources, targets):
+            if source is None or target is None:
+                self.complete = False
+            else:
+                self._connect(source, target, wire.get("lane", HOT), location(item, "lane"))
+
+    def _connect(self, source: _End, target: _End, lane: str, lane_at: Location) -> None:
+        wire = WireSpec(*source[:2], *target[:2], lane, at=source[2], to_at=target[2], lane_at=lane_at)
+        key = (wire.source, wire.output, wire.target, wire.input)
+        # A list of several makes several wires at one place, so the second one may be told by its other end.
+        place = max(wire.at, wire.to_at)
+        if key in self._places:
+            message = f"the wire {wire} stands here a second time, first at {self._places[key]}"
+            self._problems.error(place, message, "delete one: a message would arrive twice")
+        else:
+            self._places[key] = place
+            self.wires.append(wire)
+
+    def _resolve(self, node: Scalar, direction: str) -> _End | None:
+        """What an endpoint names. None when that does not exist, which is then reported."""
+        *rack, name, port = _parts(node.text, "out" if direction == "output" else "in")
+        gear = self._gears.get(name)
+        if gear is None:
+            if name in self._racks and port in self._gears and not rack:
+                message = f"{node.text!r} names a rack and a gear, and no port"
+                self._error(node, message, f"write {port} or {node.text}.{'out' if direction == 'output' else 'in'}")
+            elif name not in self._unread:
+                self._error(node, f"unknown gear {name!r}", did_you_mean(name, [*self._gears, *self._unread - {""}]))
+            return None
+        if rack and not self._runs_on(gear, rack[0], node):
+            return None
+        ports = gear.manifest.outputs if direction == "output" else gear.manifest.inputs
+        if port not in ports:
+            message = f"gear {name!r} ({gear.type}) has no {direction} {port!r}"
+            self._error(node, message, did_you_mean(port, ports) or f"it has no {direction}s")
+            return None
+        return name, port, node.at
+
+    def _runs_on(self, gear: GearSpec, rack: str, node: Scalar) -> bool:
+        if rack == gear.rack:
+            return True
+        if rack in self._racks:
+            self._error(node, f"gear {gear.name!r} runs on rack {gear.rack!r}, not on {rack!r}")
+        elif rack not in self._unread:
+            self._error(node, f"unknown rack {rack!r}", did_you_mean(rack, self._racks))
+        return False
+
+    def _error(self, node: Scalar, message: str, hint: str = "") -> None:
+        self._problems.error(node.at, message, hint)
+
+
+def _endpoints(item: Node, key: str) -> list[Scalar]:
+    node = find(item, key)
+    nodes = node.items if isinstance(node, Sequence) else (node,)
+    return [node for node in nodes if isinstance(node, Scalar)]
+
+
+def _parts(endpoint: str, default_port: str) -> list[str]:
+    """[gear, port] or [rack, gear, port] of an endpoint; a name alone means the default port."""
+    parts = endpoint.split(".")
+    return [*parts, default_port] if len(parts) == 1 else parts
