@@ -83,9 +83,7 @@ def test_compile_gives_the_same_bytes_each_time_and_never_a_secret(tmp_path: Pat
     assert broker in text
     rig.write_text(text.replace(broker, broker + ", user: rig, password: 'secret:broker-pw'"))
     for output in ("a.flux", "b.flux"):
-        answer = document(
-            "rig", "compile", rig, "-o", tmp_path / output, FLUXRIG_SECRET_BROKER_PW="hunter2"
-        )
+        answer = document("rig", "compile", rig, "-o", tmp_path / output, FLUXRIG_SECRET_BROKER_PW="hunter2")
         assert answer["bytes"] == (tmp_path / output).stat().st_size
     compiled = (tmp_path / "a.flux").read_bytes()
     assert compiled == (tmp_path / "b.flux").read_bytes()

@@ -87,7 +87,7 @@ async def test_numbers_that_json_cannot_carry_are_bad():
 
 async def test_the_payload_has_one_form():
     bench = await Bench().start()
-    bench.source.emit({"p": "run \"fast\"", "t": b"\x01\xfe"}, ts=1000 * NS)
+    bench.source.emit({"p": 'run "fast"', "t": b"\x01\xfe"}, ts=1000 * NS)
     await bench.pass_ms(0)
     assert bench.broker.retained["acme/site/p"] == b'{"v": "run \\"fast\\"", "t": 1000, "q": "good"}'
     assert bench.at("acme/site/t")["v"] == "01fe"

@@ -94,9 +94,7 @@ def compile_(rig: Path, rack: str | None, output: Path | None, as_json: bool) ->
 @click.option("--watch", is_flag=True, help="Show the values as a live table.")
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Folder for secrets and files.")
 @json_option
-def run(
-    rig: Path, rack: str | None, seconds: float | None, watch: bool, state: Path | None, as_json: bool
-) -> None:
+def run(rig: Path, rack: str | None, seconds: float | None, watch: bool, state: Path | None, as_json: bool) -> None:
     """Run RIG (a rig file, or a compiled .flux) as a Rack on this machine.
 
     Ctrl-C or SIGTERM drains the gears and ends it; a second one ends it at once. With --json the Rack's statistics are

@@ -95,4 +95,3 @@ async def running(module: str, *arguments: str, start_s: float = 30) -> AsyncIte
             except TimeoutError:
                 process.kill()
                 await process.wait()
-
