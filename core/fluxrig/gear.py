@@ -38,7 +38,6 @@ class Gear:
     async def stop(self) -> None:
         """Release everything. Runs after drain, in reverse order of the wires."""
 
-
     def out(self, msg: FluxMsg) -> None:
         """The output port `out`: the bus binds its delivery over this method, as it does for every output."""
         raise LocalError(f"{type(self).__name__} has no output port 'out' in this rig")
