@@ -39,11 +39,12 @@ def _compared(c_loop: Path, where: str) -> Iterator[Figure]:
         _python("asyncio"),
         micropython_command(SCRIPT, str(COUNT), str(PERIOD_MS), "micropython"),
     )
+    p99 = _percentile(ours, 99)
     name = f"Ticker lateness at {PERIOD_MS} ms{where}: "
     yield Figure(AREA, name + "median", "us", _percentile(ours, 50), C_LOOP, _percentile(peer, 50))
-    yield Figure(AREA, name + "p99", "us", _percentile(ours, 99), C_LOOP, _percentile(peer, 99), goal=2.0)
+    yield Figure(AREA, name + "p99", "us", p99, C_LOOP, _percentile(peer, 99), goal=2.0)
     yield Figure(AREA, name + "max", "us", max(ours), C_LOOP, max(peer))
-    yield Figure(AREA, name + "p99", "us", _percentile(ours, 99), "the stock asyncio loop", _percentile(stock, 99))
+    yield Figure(AREA, name + "p99, for reference", "us", p99, "the stock asyncio loop", _percentile(stock, 99))
     goal = None if where else 1.0
     yield Figure(AREA, name + "p99, MicroPython", "us", _percentile(device, 99), "the bound", BOUND_US, goal=goal)
 

@@ -1,0 +1,48 @@
+"""What the operating system reports, translated: whose fault it is, and in plain words."""
+
+import errno
+from socket import gaierror
+
+from fluxrig.errors import FluxError, LocalError, TransientError
+
+_LINKS_FOR_A_PERSON = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+"""Networks come and go; these conditions stay until somebody changes something on this machine."""
+
+_FILES_THAT_MAY_WORK_LATER = {errno.ENOSPC, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EBUSY, errno.EAGAIN}
+"""Files stay as they are, except for these conditions."""
+
+_WORDS = {
+    errno.ECONNREFUSED: "connection refused: nothing listens there",
+    errno.ECONNRESET: "connection lost: the peer reset it",
+    errno.ECONNABORTED: "connection lost: aborted on the way",
+    errno.EPIPE: "connection lost: the peer has closed it",
+    errno.ETIMEDOUT: "connection lost: the peer stopped answering",
+    errno.EHOSTUNREACH: "unreachable: no answer from that host",
+    errno.ENETUNREACH: "unreachable: no route to that network",
+    errno.EACCES: "not permitted: check the firewall of this machine, and permissions",
+    errno.EPERM: "not permitted: check the firewall of this machine, and permissions",
+    errno.EMFILE: "too many open files",
+    errno.ENOSPC: "no space left on the disk",
+}
+
+
+def link_error(exc: Exception, address: str, port: int) -> FluxError:
+    """The FluxError, with fields `address` and `port`, for a connection to there that failed with `exc`."""
+    # What is not an OSError is a name that Python refused to look up.
+    passes = isinstance(exc, gaierror) or (isinstance(exc, OSError) and exc.errno not in _LINKS_FOR_A_PERSON)
+    kind = TransientError if passes else LocalError
+    return kind(f"{address}:{port}: {_words(exc)}", address=address, port=port)
+
+
+def file_error(exc: OSError, path: object, doing: str) -> FluxError:
+    """The FluxError, with field `path`, for a file that failed with `exc` while `doing` something to it."""
+    kind = TransientError if exc.errno in _FILES_THAT_MAY_WORK_LATER else LocalError
+    return kind(f"cannot {doing} {path}: {_words(exc)}", path=str(path))
+
+
+def _words(exc: Exception) -> str:
+    if isinstance(exc, gaierror):
+        return f"name not found ({exc.strerror}): check the spelling, and the name server of this machine"
+    if isinstance(exc, OSError):
+        return _WORDS.get(exc.errno or 0) or exc.strerror or str(exc)
+    return f"not a usable address: {exc}"

@@ -1,0 +1,83 @@
+"""Files that survive a power cut: write beside, force to the disk, rename, force the folder."""
+
+import os
+import re
+from pathlib import Path
+
+from fluxrig.errors import LocalError
+from fluxrig.host import Store
+from fluxrig_ports.cpython.faults import file_error
+
+_NAME = re.compile(r"[a-z0-9._-]+")
+_UNFINISHED = "~"  # not a character of names: what a power cut leaves behind is never taken for a file
+
+
+class FolderStore(Store):
+    """One folder, made on the first write, readable by its owner only (0700, files 0600)."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def read(self, name: str) -> bytes | None:
+        path = self._path(name)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise file_error(exc, path, "read") from exc
+
+    def write(self, name: str, data: bytes) -> None:
+        path = self._path(name)
+        unfinished = path.with_name(name + _UNFINISHED)
+        try:
+            make_folder(self._folder)
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+            _sync_folder(self._folder)
+        except OSError as exc:
+            raise file_error(exc, path, "write") from exc
+
+    def remove(self, name: str) -> None:
+        path = self._path(name)
+        try:
+            path.unlink(missing_ok=True)
+            _sync_folder(self._folder)
+        except FileNotFoundError:
+            pass  # no folder yet, so no file either
+        except OSError as exc:
+            raise file_error(exc, path, "remove") from exc
+
+    def names(self) -> list[str]:
+        try:
+            return sorted(path.name for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+        except FileNotFoundError:
+            return []
+        except OSError as exc:
+            raise file_error(exc, self._folder, "list") from exc
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name) or name in (".", ".."):
+            raise LocalError(f"not a store name: {name!r} (want only a-z, 0-9, '.', '_' and '-')", name=name)
+        return self._folder / name
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and its parents, for this user only."""
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the names in `folder` to the disk: a rename is durable only then. Windows has no such call."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,11 @@
+"""The Host of MicroPython >= 1.24: the unix port, and the base that the devices build on.
+
+clock   microsecond deadlines on a loop that counts milliseconds
+net     TCP streams
+mqtt    a publishing MQTT 3.1.1 session, on umqtt.simple
+link    the bounded socket that umqtt.simple is given
+store   small files, replaced whole
+faults  what the system reports, as FluxErrors
+host    all of them as one Host, with log, entropy and secrets
+run     a compiled rig as a program: `micropython -m fluxrig_ports.micropython.run rig.flux [SECONDS]`
+"""

@@ -1,0 +1,100 @@
+"""The MicroPython Host: a state folder, the environment where there is one, and the asyncio loop."""
+
+# mypy: disable-error-code="attr-defined"
+import os
+import sys
+import time
+
+from fluxrig.errors import LocalError
+from fluxrig.host import Host, Mqtt, Stream
+from fluxrig_ports.micropython import net
+from fluxrig_ports.micropython.clock import TicksClock
+from fluxrig_ports.micropython.faults import file_error
+from fluxrig_ports.micropython.store import FolderStore
+
+LEVELS = ("debug", "info", "warning", "error")
+SECRET_SIZE_LIMIT = 4096
+
+_ENOENT = 2
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+
+class MicroPythonHost(Host):
+    """The platform of a Rack on the unix port, or on a device.
+
+    `state_dir` holds what must survive: `store/`, and `secrets/` with one file a secret. Messages below `log_level`
+    are not shown.
+    """
+
+    name = "micropython"
+
+    def __init__(self, state_dir: str, log_level: str = "info"):
+        if log_level not in LEVELS:
+            raise LocalError(f"unknown log level {log_level!r} (want {', '.join(LEVELS)})")
+        self.state_dir = state_dir
+        self.clock = TicksClock()
+        self.store = FolderStore(state_dir + "/store")
+        self._shown = LEVELS[LEVELS.index(log_level) :]
+
+    def entropy(self, count: int) -> bytes:
+        return os.urandom(count)
+
+    def log(self, level: str, who: str, text: str) -> None:
+        if level in self._shown:
+            at = "%d-%02d-%02dT%02d:%02d:%02dZ" % tuple(time.gmtime()[:6])
+            print(at, level, who + ":", text.rstrip("\n").replace("\n", "\n    "), file=sys.stderr)
+
+    def secret(self, name: str) -> str:
+        """From the environment variable FLUXRIG_SECRET_<NAME> or the file <state_dir>/secrets/<name>.
+
+        The variable is `name` in capitals with `_` for `-`; devices have none. The file must be closed to others
+        (mode 0600) where the file system knows modes; one newline at its end is not part of the secret.
+        """
+        if not name or not all([char in _LETTERS for char in name]):
+            raise LocalError(f"not a secret's name: {name!r} (want only letters, digits, '_' and '-')", secret=name)
+        variable = "FLUXRIG_SECRET_" + name.upper().replace("-", "_")
+        value = os.getenv(variable) if hasattr(os, "getenv") else None
+        if value is not None:
+            return value
+        path = self.state_dir + "/secrets/" + name
+        try:
+            return _read_secret(path)
+        except OSError as exc:
+            if exc.args[0] != _ENOENT:
+                raise file_error(exc, path, "read")
+        raise LocalError(
+            f"secret {name!r} is not set: set the environment variable {variable}, "
+            f"or write it to {path} and chmod 600 that file",
+            secret=name,
+        )
+
+    async def connect(self, address: str, port: int, timeout_ms: int) -> Stream:
+        return await net.connect(address, port, timeout_ms)
+
+    def mqtt(self, options: dict) -> Mqtt:
+        try:
+            from fluxrig_ports.micropython.mqtt import UmqttSession
+        except ImportError:
+            raise LocalError("umqtt.simple is not installed: mpremote mip install umqtt.simple, or freeze it in")
+        return UmqttSession(options)
+
+    def write_out(self, text: str) -> None:
+        print(text)
+
+
+def _read_secret(path: str) -> str:
+    mode = os.stat(path)[0] & 0o7777
+    if mode & 0o077:
+        raise LocalError(f"{path} can be read by others (mode {mode:04o}): chmod 600 {path}")
+    with open(path, "rb") as file:
+        content = file.read(SECRET_SIZE_LIMIT + 1)
+    if len(content) > SECRET_SIZE_LIMIT:
+        raise LocalError(f"{path} is longer than {SECRET_SIZE_LIMIT} bytes: not a secret")
+    if content.endswith(b"\n"):
+        content = content[:-1]
+    if content.endswith(b"\r"):
+        content = content[:-1]
+    try:
+        return content.decode()
+    except UnicodeError:
+        raise LocalError(f"{path} is not UTF-8 text")

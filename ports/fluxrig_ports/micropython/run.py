@@ -1,0 +1,54 @@
+"""Runs a compiled rig: `micropython -m fluxrig_ports.micropython.run rig.flux [SECONDS]`, or `main(...)` on a device.
+
+The last line it prints is the Rack's stats as JSON. Ctrl-C ends it in order.
+"""
+
+import asyncio
+import json
+import sys
+
+from fluxrig import flux
+from fluxrig.errors import FluxError
+from fluxrig.rack import Rack
+from fluxrig_ports.micropython.faults import file_error
+from fluxrig_ports.micropython.host import MicroPythonHost
+
+_FOR_EVER_MS = 3_600_000
+
+
+def main(flux_path: str, seconds: int | None = None, state_dir: str = "fluxrig") -> None:
+    """Run the rig in the file `flux_path` for `seconds`, or until interrupted. Raises what refuses the rig."""
+    try:
+        with open(flux_path, "rb") as file:
+            data = file.read()
+    except OSError as exc:
+        raise file_error(exc, flux_path, "read")
+    rig = flux.unpack(data)
+    del data  # the rig is all that the heap has to hold from now on
+    host = MicroPythonHost(state_dir)
+    rack = Rack(host, rig)
+    try:
+        asyncio.run(rack.run(_wait(host.clock, seconds)))
+    except KeyboardInterrupt:
+        # The interrupt left the loop in the middle of some task; the Rack's own are still there to be ended.
+        asyncio.run(rack.stop())
+    print(json.dumps(rack.stats()))
+
+
+async def _wait(clock, seconds: int | None) -> None:
+    if seconds is not None:
+        await clock.sleep_ms(seconds * 1000)
+        return
+    while True:
+        await clock.sleep_ms(_FOR_EVER_MS)
+
+
+if __name__ == "__main__":
+    if not 2 <= len(sys.argv) <= 3:
+        print("usage: micropython -m fluxrig_ports.micropython.run RIG.flux [SECONDS]", file=sys.stderr)
+        sys.exit(2)
+    try:
+        main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) == 3 else None)
+    except FluxError as error:
+        print("error:", error, file=sys.stderr)
+        sys.exit(1)
