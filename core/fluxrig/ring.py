@@ -56,11 +56,15 @@ class Ring:
         """The oldest item, or None when the ring is empty."""
         return self._take() if self._used else None
 
-    async def get(self):
-        """The oldest item; waits for one. Cancelling the wait loses nothing."""
+    async def filled(self) -> None:
+        """Wait until there is an item. It takes none, so a wait that is given up, in whatever way, loses none."""
         while not self._used:
             self._filled.clear()
             await self._filled.wait()
+
+    async def get(self):
+        """The oldest item; waits for one."""
+        await self.filled()
         return self._take()
 
     def _take(self):

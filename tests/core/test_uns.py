@@ -141,6 +141,17 @@ async def test_a_broker_that_dies_in_the_middle_gets_the_whole_state_again():
     assert bench.uns.connects == 2
 
 
+async def test_a_lost_session_is_noticed_while_nothing_changes():
+    bench = await Bench().start()
+    bench.source.emit({"p": 1})
+    await bench.pass_ms(0)
+    bench.broker.lose(bench.broker.sessions[0])
+    assert bench.at(STATUS)["v"] == "offline"
+    await bench.pass_ms(5_000)
+    assert bench.at(STATUS)["v"] == "online"
+    assert bench.uns.connects == 2
+
+
 async def test_samples_faster_than_the_broker_replace_each_other_and_are_counted():
     bench = await Bench().start()
     release = asyncio.Event()

@@ -26,6 +26,9 @@ class Uns(Gear):
     The `status` topic is retained too: online while this Rack is connected, offline by the broker's last will.
     """
 
+    LOOK_MS = 1000
+    """How often to look whether the broker is still there, while there is nothing to publish."""
+
     counters = ("published", "bytes_sent", "superseded", "connects", "failures", "refused_tags", "pending")
 
     def init(self, ctx):
@@ -141,13 +144,23 @@ class Uns(Gear):
         while True:
             if not self._queue:
                 self._idle.set()
-            topic = await self._queue.get()
+                await self._wait_for_work()
+            topic = self._queue.get_nowait()
             topic.pending = False  # a sample that arrives during the send queues the topic again
             try:
                 await self._send(topic.name, topic.payload())
             except (TransientError, LocalError):
                 self._enqueue(topic)
                 raise
+
+    async def _wait_for_work(self) -> None:
+        """Wait for a topic to publish. TransientError when the session is lost meanwhile."""
+        while not self._queue:
+            try:
+                await self._ctx.clock.wait_for(self._queue.filled(), self.LOOK_MS)
+            except TransientError:
+                if not self._mqtt.connected:
+                    raise TransientError("the session was lost")
 
     async def _send(self, topic: str, payload: bytes) -> None:
         await self._mqtt.publish(topic, payload, True, self._config["timeout_ms"])
