@@ -4,11 +4,12 @@ A hot wire is a function call: run to completion, in order, no queue. When a rec
 what happens to the message, and nothing is lost without a count and a log line.
 """
 
-import asyncio
-
 from fluxrig.compat import traceback_text
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.gear import DROP, KILL, REJECT
+
+
+_NOT_PORTS = ("counters", "drain", "init", "killed", "start", "stop")
 
 
 class Wire:
@@ -87,7 +88,7 @@ class Station:
         self.refused = 0
         self.inbound: list[Wire] = []
         self.outputs: dict = {}
-        self.tasks: list = []
+        self.on_kill = None
         self._log = log
 
     def wire(self, port: str) -> Wire:
@@ -109,22 +110,40 @@ class Station:
         if self.on_error == KILL:
             self.kill()
         elif self.on_error == REJECT:
-            self.rejected += 1
-            meta = dict(msg.meta)
-            meta["error"] = f"{type(exc).__name__}: {exc}"
-            self.gear.err(msg.derive(meta=meta, raw=msg.raw))
+            self._reject(msg, exc)
         else:
             self.dropped += 1
 
     def kill(self) -> None:
-        """Take the Gear off the bus and end its tasks. The Rack and its other Gears go on."""
+        """Take the Gear off the bus. The Rack, told by `on_kill`, ends its tasks; the other Gears go on."""
+        if not self.alive:
+            return
         self.alive = False
         for wire in self.inbound:
             wire.divert(self._refuse)
-        for task in self.tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
         self._log("error", self.name, "killed: it receives nothing from now on")
+        try:
+            self.gear.killed()
+        except Exception as exc:
+            self._log("error", self.name, f"while it was killed: {traceback_text(exc)}")
+        if self.on_kill:
+            self.on_kill(self)
+
+    def unwired(self) -> int:
+        """The messages that left through output ports without a wire."""
+        return sum([output.count for output in self.outputs.values() if isinstance(output, Loose)])
+
+    def _reject(self, msg, exc: Exception) -> None:
+        meta = dict(msg.meta)
+        meta["error"] = f"{type(exc).__name__}: {exc}"
+        try:
+            rejected = msg.derive(meta=meta, raw=msg.raw)
+        except LocalError as reason:
+            self.dropped += 1
+            self._log("error", self.name, f"a message could not be rejected, so it was dropped: {reason}")
+            return
+        self.rejected += 1
+        self.gear.err(rejected)
 
     def _refuse(self, msg) -> None:
         self.refused += 1
@@ -142,7 +161,11 @@ def connect(stations: list[Station], outputs: list[list[str]], wires: list) -> N
             raise LocalError(f"gear {stations[source].name!r} has no output port {port!r}")
         targets.setdefault((source, port), []).append(stations[destination].wire(input_port))
     for index, station in enumerate(stations):
+        if station.on_error == REJECT and (index, "err") not in targets:
+            raise LocalError(f"gear {station.name!r} rejects to its port 'err', which has no wire")
         for port in outputs[index]:
+            if port in _NOT_PORTS or port[:3] == "on_" or port[0] == "_":
+                raise LocalError(f"gear {station.name!r} cannot have an output called {port!r}")
             found = targets.get((index, port), [])
             output = Loose() if not found else found[0] if len(found) == 1 else Fan(found)
             station.outputs[port] = output

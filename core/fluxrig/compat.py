@@ -3,7 +3,7 @@
 Everything else in core is written for both; what differs between them is here, under one name.
 """
 
-import gc
+import asyncio
 import sys
 from io import StringIO
 
@@ -17,9 +17,9 @@ if MICROPYTHON:
         sys.print_exception(exc, out)  # type: ignore[attr-defined]
         return out.getvalue()
 
-    def settle_heap() -> None:
-        """Call when everything is loaded and periodic work begins: makes later collections short."""
-        gc.collect()
+    def cancel_requested() -> bool:
+        """Whether somebody cancelled the current task itself. MicroPython does not know: False."""
+        return False
 
 else:
 
@@ -29,13 +29,10 @@ else:
 
         return "".join(format_exception(exc))
 
-    def settle_heap() -> None:
-        """Call when everything is loaded and periodic work begins: makes later collections short."""
-        gc.collect()
-        # What is loaded by now lives as long as the process: a collection need not walk it again. The thresholds leave
-        # collecting to the slack between deadlines, and keep the interpreter's own collector as the backstop.
-        gc.freeze()
-        gc.set_threshold(20_000, 50, 100)
+    def cancel_requested() -> bool:
+        """Whether somebody cancelled the current task itself, and not something that it awaits."""
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
 
 
 def exact_int(value: object) -> bool:

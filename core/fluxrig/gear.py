@@ -36,7 +36,10 @@ class Gear:
         """Sources: stop producing. Sinks: deliver what is queued. Bounded by the Rack's drain timeout."""
 
     async def stop(self) -> None:
-        """Release everything. Runs after drain, in reverse order of the wires."""
+        """Release everything. Runs after drain, in the order of the wires; at once when the Gear is killed."""
+
+    def killed(self) -> None:
+        """The Gear is being taken off the bus. A source says here that its values are not good any more."""
 
     def out(self, msg: FluxMsg) -> None:
         """The output port `out`: the bus binds its delivery over this method, as it does for every output."""

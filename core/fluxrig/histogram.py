@@ -1,6 +1,6 @@
 """A fixed-size histogram of microseconds: constant memory, relative error of a percentile below 1/8."""
 
-_OCTAVES = 28  # the last bucket holds everything from 2**28 us (about 4.5 minutes)
+_OCTAVES = 28  # the last bucket holds everything from 2**29 us (about 9 minutes)
 _STEPS = 4  # buckets an octave
 
 

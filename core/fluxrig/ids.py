@@ -8,7 +8,7 @@ from fluxrig.errors import LocalError
 NIL_ID = bytes(16)
 """The nil UUID (RFC 9562 section 5.9): no reference."""
 
-_COUNTER_BITS = 30  # a small int on 32-bit MicroPython, so counting allocates nothing
+_COUNTER_BITS = 30  # counting stays within the small ints of 32-bit MicroPython
 _COUNTER_LIMIT = 1 << _COUNTER_BITS
 
 

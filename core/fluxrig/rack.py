@@ -15,35 +15,35 @@ import asyncio
 from fluxrig import registry
 from fluxrig.bus import Station, connect
 from fluxrig.compat import traceback_text
-from fluxrig.errors import FluxError, LocalError, TransientError
-from fluxrig.gear import KILL, Context
+from fluxrig.errors import FluxError, LocalError
+from fluxrig.gear import Context
 from fluxrig.ids import IdSource
 from fluxrig.schedule import Schedule
+from fluxrig.supervisor import Supervisor
 
 
 class Rack:
     """One node running one compiled rig on one Host. Use `run()`, or `start()` and `stop()` around your own wait."""
 
     DRAIN_MS = 5000
-    """How long one Gear may take to start, to drain and to stop, each."""
-
-    RESTART_MIN_MS = 500
-    RESTART_MAX_MS = 60_000
-    """Back-off of a failing task: doubles from the first to the second, and starts over after a run as long as it."""
+    """How long one Gear may take to start, to drain and to stop, each; and all tasks together to end."""
 
     def __init__(self, host, rig: dict):
         self.host = host
         self.name = rig["rack"]
         self.machine_id = rig["machine"]
         self.schedule = Schedule(host.clock)
+        self.supervisor = Supervisor(host.clock, host.log)
         self.ids = IdSource(host.clock.wall_ns, host.entropy)
-        self.restarts = 0
-        self._work: list = []  # (station index, task name, coroutine function)
         self.stations: list[Station] = []
+        self._started: list[Station] = []  # in the order of their start
+        self._endings: list = []  # tasks that release killed Gears
         contexts = []
         for entry in rig["gears"]:
             gear = registry.gear_class(entry["type"])()
-            self.stations.append(Station(entry["name"], gear, entry["on_error"], host.log))
+            station = Station(entry["name"], gear, entry["on_error"], host.log)
+            station.on_kill = self._release
+            self.stations.append(station)
             contexts.append(Context(self, entry["name"], entry["id"], entry["outputs"], entry["config"]))
         hot = []
         for wire in rig["wires"]:
@@ -52,40 +52,50 @@ class Rack:
             hot.append(wire[:4])
         connect(self.stations, [list(entry["outputs"]) for entry in rig["gears"]], hot)
         for station, context in zip(self.stations, contexts):
-            station.gear.init(context)
+            try:
+                station.gear.init(context)
+            except FluxError as exc:
+                raise LocalError(f"gear {station.name!r}: {exc}")
+            except (KeyError, IndexError, TypeError, ValueError) as exc:
+                raise LocalError(f"gear {station.name!r}: its compiled config is not what this release reads: {exc!r}")
 
     def spawn(self, context: Context, name: str, work) -> None:
         """Register a supervised task; see `Context.spawn`."""
-        station = next(s for s in self.stations if s.name == context.name)
-        self._work.append((station, name, work))
+        self.supervisor.add(next(s for s in self.stations if s.name == context.name), name, work)
 
     async def start(self) -> None:
-        """Start every Gear, receivers first, then let their tasks run. On failure what had started is stopped."""
+        """Start every Gear, receivers first, then let their tasks run.
+
+        LocalError when one does not start. Then, as after a cancellation, what had started is stopped again.
+        """
         for station in reversed(self.stations):
             try:
                 await self.host.clock.wait_for(station.gear.start(), self.DRAIN_MS)
-            except FluxError as exc:
+            except Exception as exc:
                 await self.stop()
-                raise LocalError(f"gear {station.name!r} did not start: {exc}")
+                why = str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
+                raise LocalError(f"gear {station.name!r} did not start: {why}")
+            except asyncio.CancelledError:
+                await self.stop()
+                raise
+            self._started.append(station)
         self.schedule.start()
-        for station, name, work in self._work:
-            station.tasks.append(asyncio.create_task(self._supervise(station, name, work)))
+        self.supervisor.start()
         self.host.log("info", self.name, f"running {len(self.stations)} gears")
 
     async def stop(self) -> None:
         """Drain every Gear, sources first; then end the tasks and release everything."""
-        for station in self.stations:
-            await self._end(station, "drain", station.gear.drain)
-        tasks = [task for station in self.stations for task in station.tasks]
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
-        for station in self.stations:
-            await self._end(station, "stop", station.gear.stop)
+        started = self._started[::-1]
+        self._started = []
+        for station in started:
+            if station.alive:
+                await self._end(station.name, "drain", station.gear.drain())
+        await self._end(self.name, "ending the tasks", self.supervisor.end(self.DRAIN_MS))
+        for station in started:
+            if station.alive:
+                await self._end(station.name, "stop", station.gear.stop())
+        for ending in self._endings:
+            await ending
         self.host.log("info", self.name, "stopped")
 
     async def run(self, until) -> None:
@@ -97,7 +107,7 @@ class Rack:
             await self.stop()
 
     def stats(self) -> dict:
-        """Counters of the Rack: {"gears": {name: {…}}, "wires": …, "tickers": {name: {…}}, "restarts", "missed"}."""
+        """Counters of the Rack: {"gears": {name: {…}}, "tickers": {name: {…}}, "restarts", "missed"}."""
         gears = {}
         for station in self.stations:
             entry = {
@@ -106,6 +116,7 @@ class Rack:
                 "rejected": station.rejected,
                 "dropped": station.dropped,
                 "refused": station.refused,
+                "unwired": station.unwired(),
                 "alive": station.alive,
             }
             for name in station.gear.counters:
@@ -121,36 +132,24 @@ class Rack:
                 "late_us_p99": lateness.percentile(99),
                 "late_us_max": lateness.max,
             }
-        return {"gears": gears, "tickers": tickers, "restarts": self.restarts, "missed": self.schedule.missed()}
+        return {
+            "gears": gears,
+            "tickers": tickers,
+            "restarts": self.supervisor.restarts,
+            "missed": self.schedule.missed(),
+        }
 
-    async def _end(self, station: Station, step: str, method) -> None:
+    def _release(self, station: Station) -> None:
+        """A Gear was killed: end its tasks and let it release what it holds, while the others go on."""
+        self.supervisor.end_of(station)
+        if station in self._started:
+            self._endings.append(asyncio.create_task(self._end(station.name, "stop", station.gear.stop())))
+
+    async def _end(self, name: str, step: str, ending) -> None:
         """One step of the shutdown: an error or a timeout in one Gear is reported and does not keep the others."""
         try:
-            await self.host.clock.wait_for(method(), self.DRAIN_MS)
+            await self.host.clock.wait_for(ending, self.DRAIN_MS)
         except FluxError as exc:
-            self.host.log("error", station.name, f"{step}: {exc}")
+            self.host.log("error", name, f"{step}: {exc}")
         except Exception as exc:
-            self.host.log("error", station.name, f"{step}: {traceback_text(exc)}")
-
-    async def _supervise(self, station: Station, name: str, work) -> None:
-        clock = self.host.clock
-        pause = self.RESTART_MIN_MS
-        while station.alive:
-            began = clock.wall_ns()
-            try:
-                await work()
-                return
-            except Exception as exc:
-                station.errors += 1
-                transient = isinstance(exc, TransientError)
-                why = str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
-                if station.on_error == KILL and not transient:
-                    self.host.log("error", station.name, f"task {name!r} failed: {why}")
-                    station.kill()
-                    return
-                if clock.wall_ns() - began > pause * 1_000_000:
-                    pause = self.RESTART_MIN_MS
-                self.restarts += 1
-                self.host.log("error", station.name, f"task {name!r} failed, again in {pause} ms: {why}")
-                await clock.sleep_ms(pause)
-                pause = min(pause * 2, self.RESTART_MAX_MS)
+            self.host.log("error", name, f"{step}: {traceback_text(exc)}")

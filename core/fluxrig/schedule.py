@@ -8,7 +8,6 @@ collected there, where nobody waits for it.
 
 import gc
 
-from fluxrig.compat import settle_heap
 from fluxrig.errors import LocalError
 from fluxrig.histogram import Histogram
 
@@ -16,7 +15,11 @@ _STEP_US = 1 << 28  # longer periods are slept in steps, so that differences of 
 
 
 class Ticker:
-    """One task's deadlines. `ticks` counts those served, `missed` those that passed unserved; `lateness` is in us."""
+    """One task's deadlines. `ticks` counts those served, `missed` those that passed unserved; `lateness` is in us.
+
+    Where ticks wrap, the work between two calls of `tick`, and the time from the epoch to the first, must stay below
+    2**29 us (9 minutes). Every wait of a Gear has a timeout well below that.
+    """
 
     def __init__(self, schedule: "Schedule", name: str, period_ms: int, phase_ms: int = 0):
         if period_ms < 1:
@@ -30,6 +33,7 @@ class Ticker:
         self._clock = schedule.clock
         self._remaining = phase_ms * 1000  # from self.deadline to the next grid point
         self._joining = True
+        self.waiting = False
         self.deadline = schedule.epoch
 
     async def tick(self) -> int:
@@ -49,8 +53,12 @@ class Ticker:
             step = min(self._remaining, _STEP_US)
             self.deadline = clock.ticks_add(self.deadline, step)
             self._remaining -= step
-            self._schedule.use_slack()
-            await clock.sleep_until(self.deadline)
+            self.waiting = True
+            try:
+                self._schedule.use_slack()
+                await clock.sleep_until(self.deadline)
+            finally:
+                self.waiting = False
             if not self._remaining:
                 break
         late = max(clock.ticks_diff(clock.ticks_us(), self.deadline), 0)
@@ -77,8 +85,8 @@ class Ticker:
 class Schedule:
     """The tickers of one Rack, and the garbage collection in their slack.
 
-    A collection runs when the nearest deadline is farther away than twice what the last one took. Where there is never
-    that much slack, the interpreter still collects by itself when its own limits are reached.
+    A collection runs when the nearest deadline that a task waits for is farther away than twice what collections take.
+    Where there is never that much slack, the interpreter still collects by itself when its own limits are reached.
     """
 
     GC_INTERVAL_MS = 1000
@@ -94,7 +102,7 @@ class Schedule:
 
     def start(self) -> None:
         """Put the grid's epoch at this moment; call it once everything is loaded."""
-        settle_heap()
+        gc.collect()
         self.epoch = self.clock.ticks_us()
 
     def ticker(self, name: str, period_ms: int, phase_ms: int = 0) -> Ticker:
@@ -103,9 +111,9 @@ class Schedule:
         return ticker
 
     def slack_us(self, now: int) -> int:
-        """Microseconds from `now` to the nearest deadline; negative when one is overdue."""
+        """Microseconds from `now` to the nearest deadline that is waited for; negative when one is overdue."""
         diff = self.clock.ticks_diff
-        return min([diff(ticker.deadline, now) for ticker in self.tickers])
+        return min([diff(ticker.deadline, now) for ticker in self.tickers if ticker.waiting])
 
     def use_slack(self) -> None:
         """Collect garbage if that is due and no deadline is near."""
@@ -114,6 +122,8 @@ class Schedule:
         if clock.ticks_diff(now, self._gc_last) < self.GC_INTERVAL_MS * 1000:
             return
         if self.slack_us(now) < 2 * self._gc_cost_us:
+            # One collection that was disturbed must not end collecting: the estimate shrinks until it fits again.
+            self._gc_cost_us -= self._gc_cost_us >> 4
             return
         gc.collect()
         self._gc_last = clock.ticks_us()

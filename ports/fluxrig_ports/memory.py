@@ -63,10 +63,17 @@ class VirtualClock(Clock):
         sleeper = self._add_sleeper(ms * 1000, done)
         try:
             await done.wait()
+            timed_out = not outcome
+            if timed_out:
+                # As on a real loop, whoever is timed out has cleaned up before the caller hears of it.
+                task.cancel()
+                done.clear()
+                while not outcome:
+                    await done.wait()
         finally:
             self._remove(sleeper)
             task.cancel()
-        if not outcome:
+        if timed_out:
             raise TransientError(f"timed out after {ms} ms", timeout_ms=ms)
         result, error = outcome[0]
         if error is not None:
@@ -120,7 +127,7 @@ def _due(sleeper: list) -> tuple:
 async def _settle_into(outcome: list, done, awaitable) -> None:
     try:
         outcome.append((await awaitable, None))
-    except Exception as exc:
+    except (Exception, asyncio.CancelledError) as exc:
         outcome.append((None, exc))
     done.set()
 
@@ -263,6 +270,7 @@ class Network:
     def __init__(self):
         self.broker = Broker()
         self._listeners: dict = {}
+        self._serving: list = []
 
     def listen(self, address: str, port: int, serve) -> None:
         """Serve each connection to `address`:`port` with the coroutine function `serve(stream)`."""
@@ -276,7 +284,8 @@ class Network:
         if serve is None:
             raise TransientError(f"connection to {address}:{port} refused", address=address, port=port)
         ours, theirs = null_modem()
-        asyncio.create_task(serve(theirs))
+        # The loop keeps no reference to a task, and one without any may vanish in the middle of its work.
+        self._serving.append(asyncio.create_task(serve(theirs)))
         return ours
 
 

@@ -117,6 +117,27 @@ def test_an_unknown_policy_lane_or_type_is_refused():
     assert "guaranteed" in str(raises(LocalError, rack_of, compiled))
 
 
+def test_what_cannot_be_rejected_is_dropped_and_counted_and_the_sender_goes_on():
+    rack = picky("reject", [("b", "err", "d", "in"), ("a", "out", "c", "in")])
+    source = gear_of(rack, "a")
+    msg = source.ctx.message({"n": 1}, source.meta)
+    msg.mint = None  # made without an id source, so it cannot be derived
+    source.out(msg)
+    station = station_of(rack, "b")
+    assert (station.rejected, station.dropped) == (0, 1)
+    assert gear_of(rack, "c").got == [msg], "the next receiver is served"
+
+
+def test_rejecting_without_a_wire_is_refused():
+    assert "'err'" in str(raises(LocalError, picky, "reject"))
+
+
+def test_an_output_cannot_take_the_place_of_a_method():
+    for name in ("drain", "stop", "on_in", "_x"):
+        compiled = rig([gear("a", "source", outputs=("out", name))], [])
+        assert "cannot have an output" in str(raises(LocalError, rack_of, compiled))
+
+
 async def test_stopping_is_clean():
     rack = rack_of(chain(gear("a", "source", {"every_ms": 10}), gear("b", "sink")))
     await rack.start()

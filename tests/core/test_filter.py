@@ -59,6 +59,18 @@ def test_a_value_that_stands_still_is_repeated_after_max_interval():
     assert band.moved(1.0, "good", 3000 * MS)
 
 
+def test_a_clock_that_is_set_back_does_not_silence_the_repetition():
+    band = Deadband("absolute", 5.0, 0.0, 3000)
+    assert band.moved(1.0, "good", 10_000_000 * MS)
+    assert band.moved(1.0, "good", 1000 * MS)
+    assert not band.moved(1.0, "good", 2000 * MS)
+
+
+def test_a_value_that_cannot_be_compared_does_not_block_its_tag():
+    nan = float("nan")
+    assert passed(("absolute", 5.0, 0.0, 0), [1.0, nan, 2.0, 100.0])[2:] == [2.0, 100.0]
+
+
 def rack_with(config):
     return Rack(MemoryHost(), chain(gear("a", "source"), gear("f", "filter", config), gear("s", "sink")))
 

@@ -1,6 +1,6 @@
 import asyncio
 
-from expect import raises_async
+from expect import raises, raises_async
 from probes import chain, gear, gear_of, rig, stop
 
 from fluxrig import registry
@@ -60,6 +60,33 @@ class Broken(Flaky):
     error = ValueError
 
 
+class Interrupted(Flaky):
+    """Its first run waits for a helper that is cancelled under it."""
+
+    async def _work(self):
+        self.runs.append(self._clock.wall_ns() // 1_000_000)
+        if len(self.runs) == 1:
+            helper = asyncio.create_task(asyncio.Event().wait())
+            await asyncio.sleep(0)
+            helper.cancel()
+            await helper
+
+
+class Stubborn(Gear):
+    """A task whose cleanup never ends."""
+
+    def init(self, ctx):
+        ctx.spawn("work", self._work)
+
+    async def _work(self):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.Event().wait()
+
+
+registry.register("interrupted", "test_rack", "Interrupted")
+registry.register("stubborn", "test_rack", "Stubborn")
 registry.register("noted", "test_rack", "Noted")
 registry.register("flaky", "test_rack", "Flaky")
 registry.register("broken", "test_rack", "Broken")
@@ -88,7 +115,22 @@ async def test_a_gear_that_cannot_start_refuses_the_rack_and_the_others_are_stop
     await rack.host.clock.advance(60_000)
     error = await raises_async(LocalError, starting)
     assert "'b' did not start: cannot" in str(error)
-    assert "stop c" in LOG and "start a" not in LOG
+    assert LOG == ["start c", "start b", "drain c", "stop c"]
+
+
+async def test_a_start_that_is_cancelled_stops_what_had_started():
+    rack = Rack(MemoryHost(), noted({}, {"start": "hang"}, {}))
+    running = asyncio.create_task(rack.run(asyncio.Event().wait()))
+    await rack.host.clock.advance(100)
+    running.cancel()
+    await rack.host.clock.advance(100)
+    assert running.done()
+    assert LOG == ["start c", "start b", "drain c", "stop c"]
+
+
+def test_a_config_that_does_not_fit_refuses_the_rig_and_names_the_gear():
+    error = raises(LocalError, Rack, MemoryHost(), rig([gear("f", "flaky", {})], []))
+    assert "gear 'f'" in str(error) and "fails" in str(error)
 
 
 async def test_a_gear_that_hangs_while_draining_is_given_up_and_said():
@@ -111,14 +153,14 @@ async def flaky(type_name, fails, on_error, total_ms):
 async def test_a_failing_task_is_restarted_with_doubling_back_off():
     rack, runs = await flaky("flaky", 4, "drop", 60_000)
     assert runs == [0, 500, 1500, 3500, 7500]
-    assert rack.restarts == 4
+    assert rack.supervisor.restarts == 4
 
 
 async def test_the_back_off_is_bounded():
     rack, runs = await flaky("flaky", 1000, "drop", 3_600_000)
     gaps = [b - a for a, b in zip(runs, runs[1:])]
-    assert max(gaps) == rack.RESTART_MAX_MS
-    assert gaps[-1] == rack.RESTART_MAX_MS
+    assert max(gaps) == rack.supervisor.RESTART_MAX_MS
+    assert gaps[-1] == rack.supervisor.RESTART_MAX_MS
 
 
 async def test_on_error_kill_ends_the_gear_at_its_first_real_failure_only():
@@ -127,6 +169,31 @@ async def test_on_error_kill_ends_the_gear_at_its_first_real_failure_only():
     assert not rack.stats()["gears"]["f"]["alive"]
     rack, runs = await flaky("flaky", 1, "kill", 60_000)
     assert runs == [0, 500], "a transient error is no reason to end"
+
+
+async def test_work_that_is_cancelled_under_the_supervisor_is_a_failure_like_any_other():
+    rack, runs = await flaky("interrupted", 0, "drop", 60_000)
+    assert runs == [0, 500]
+    assert rack.supervisor.restarts == 1
+    assert any("cancelled" in text for _, _, text in rack.host.logged)
+
+
+async def test_a_task_that_does_not_end_is_given_up_and_said():
+    rack = Rack(MemoryHost(), rig([gear("s", "stubborn")], []))
+    await rack.start()
+    await stop(rack)
+    assert any("ending the tasks: timed out" in text for _, _, text in rack.host.logged)
+
+
+async def test_a_killed_gear_is_released_at_once_and_only_once():
+    rack = Rack(MemoryHost(), noted({}, {}))
+    await rack.start()
+    LOG.clear()
+    next(station for station in rack.stations if station.name == "b").kill()
+    await rack.host.clock.advance(10)
+    assert LOG == ["stop b"]
+    await stop(rack)
+    assert LOG == ["stop b", "drain a", "stop a"]
 
 
 async def test_a_killed_gear_does_no_more_work():

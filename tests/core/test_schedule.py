@@ -76,6 +76,7 @@ async def test_garbage_is_collected_in_slack_only():
     ticker = schedule.ticker("t", 100)
     schedule.start()
     await clock.advance(5_000)
+    ticker.waiting = True
     ticker.deadline = clock.ticks_add(clock.ticks_us(), 500)
     schedule.use_slack()
     assert schedule.collections == 0, "500 us are not enough"
@@ -83,6 +84,19 @@ async def test_garbage_is_collected_in_slack_only():
     schedule.use_slack()
     schedule.use_slack()
     assert schedule.collections == 1, "once in its interval"
+
+
+async def test_a_task_that_ended_does_not_keep_garbage_from_being_collected():
+    clock = VirtualClock()
+    schedule = Schedule(clock)
+    schedule.start()
+    tasks = [asyncio.create_task(collect(clock, schedule.ticker("t", 100), [], [])) for _ in range(2)]
+    await clock.advance(1_000)
+    tasks[0].cancel()
+    before = schedule.collections
+    await clock.advance(10_000)
+    tasks[1].cancel()
+    assert schedule.collections >= before + 9
 
 
 def test_a_period_below_a_millisecond_is_refused():

@@ -33,7 +33,8 @@ class Deadband:
         if (
             quality == self._quality
             and not self._differ(value, self._sent)
-            and not (self._max_interval_ns and ts - self._sent_at >= self._max_interval_ns)
+            # A clock that was set back makes the age negative: the value is repeated, on the new time.
+            and (not self._max_interval_ns or 0 <= ts - self._sent_at < self._max_interval_ns)
         ):
             return False
         self._sent = value
@@ -45,9 +46,8 @@ class Deadband:
         if self._kind == CHANGE or not is_number(value) or not is_number(sent):
             return value != sent
         distance = abs(value - sent)
-        if self._kind == ABSOLUTE:
-            return distance > self._width
-        return distance > max(self._width * abs(sent), self._floor)
+        width = self._width if self._kind == ABSOLUTE else max(self._width * abs(sent), self._floor)
+        return not distance <= width  # true for NaN as well: what cannot be compared passes
 
 
 class Filter(Gear):
@@ -95,7 +95,5 @@ class Filter(Gear):
 
 def _without_absent(meta: dict, data: dict) -> dict:
     """`meta` without the qualities of tags that are not in `data`; the same dict when there is nothing to remove."""
-    absent = [key for key in meta if key.startswith("q.") and key[2:] not in data]
-    if not absent:
-        return meta
-    return {key: value for key, value in meta.items() if key not in absent}
+    kept = {key: value for key, value in meta.items() if not key.startswith("q.") or key[2:] in data}
+    return meta if len(kept) == len(meta) else kept
