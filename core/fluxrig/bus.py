@@ -8,7 +8,6 @@ from fluxrig.compat import traceback_text
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.gear import DROP, KILL, REJECT
 
-
 _NOT_PORTS = ("counters", "drain", "init", "killed", "start", "stop")
 
 
@@ -75,7 +74,7 @@ class Station:
     (`alive` False). `refused` counts messages that came to a killed Gear.
     """
 
-    def __init__(self, name: str, gear, on_error: str, log):
+    def __init__(self, name: str, gear, on_error: str, log, on_kill=None):
         if on_error not in (REJECT, DROP, KILL):
             raise LocalError(f"{name}: unknown on_error {on_error!r} (want {REJECT}, {DROP} or {KILL})")
         self.name = name
@@ -88,8 +87,8 @@ class Station:
         self.refused = 0
         self.inbound: list[Wire] = []
         self.outputs: dict = {}
-        self.on_kill = None
         self._log = log
+        self._on_kill = on_kill
 
     def wire(self, port: str) -> Wire:
         """A new delivery to input `port`. Raises LocalError when the Gear has no such input."""
@@ -115,7 +114,7 @@ class Station:
             self.dropped += 1
 
     def kill(self) -> None:
-        """Take the Gear off the bus. The Rack, told by `on_kill`, ends its tasks; the other Gears go on."""
+        """Take the Gear off the bus. The Rack, told through `on_kill`, ends its tasks; the other Gears go on."""
         if not self.alive:
             return
         self.alive = False
@@ -126,8 +125,8 @@ class Station:
             self.gear.killed()
         except Exception as exc:
             self._log("error", self.name, f"while it was killed: {traceback_text(exc)}")
-        if self.on_kill:
-            self.on_kill(self)
+        if self._on_kill:
+            self._on_kill(self)
 
     def unwired(self) -> int:
         """The messages that left through output ports without a wire."""

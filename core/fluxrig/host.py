@@ -111,7 +111,10 @@ class Host:
         raise NotImplementedError
 
     def log(self, level: str, who: str, text: str) -> None:
-        """Say something to whoever operates the Rack. Levels: `debug`, `info`, `warning`, `error`."""
+        """Say something to whoever operates the Rack. Levels: `debug`, `info`, `warning`, `error`.
+
+        Never raises: a full disk or a closed terminal must not end what is being logged.
+        """
         raise NotImplementedError
 
     def secret(self, name: str) -> str:

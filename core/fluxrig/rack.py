@@ -41,9 +41,7 @@ class Rack:
         contexts = []
         for entry in rig["gears"]:
             gear = registry.gear_class(entry["type"])()
-            station = Station(entry["name"], gear, entry["on_error"], host.log)
-            station.on_kill = self._release
-            self.stations.append(station)
+            self.stations.append(Station(entry["name"], gear, entry["on_error"], host.log, self._release))
             contexts.append(Context(self, entry["name"], entry["id"], entry["outputs"], entry["config"]))
         hot = []
         for wire in rig["wires"]:

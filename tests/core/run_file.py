@@ -17,6 +17,8 @@ def run(path: str) -> int:
         try:
             result = test()
             if hasattr(result, "send"):
+                # MicroPython has one loop for all: without a new one, tasks that a test left would run in the next.
+                asyncio.new_event_loop()
                 asyncio.run(result)
         except Exception as exc:
             failed += 1

@@ -120,11 +120,13 @@ async def test_a_gear_that_cannot_start_refuses_the_rack_and_the_others_are_stop
 
 async def test_a_start_that_is_cancelled_stops_what_had_started():
     rack = Rack(MemoryHost(), noted({}, {"start": "hang"}, {}))
-    running = asyncio.create_task(rack.run(asyncio.Event().wait()))
+    until = asyncio.create_task(asyncio.Event().wait())
+    running = asyncio.create_task(rack.run(until))
     await rack.host.clock.advance(100)
     running.cancel()
     await rack.host.clock.advance(100)
     assert running.done()
+    until.cancel()
     assert LOG == ["start c", "start b", "drain c", "stop c"]
 
 

@@ -141,6 +141,60 @@ async def test_a_broker_that_dies_in_the_middle_gets_the_whole_state_again():
     assert bench.uns.connects == 2
 
 
+async def test_values_that_are_not_json_are_published_as_what_is_nearest_or_bad():
+    bench = await Bench().start()
+    bench.source.emit({"p": [b"\x01\xff", {"x": 1.5}], "t": [float("nan")]})
+    await bench.pass_ms(0)
+    assert bench.at("acme/site/p")["v"] == ["01ff", {"x": 1.5}]
+    assert bench.at("acme/site/t")["q"] == "bad:not_a_number"
+
+
+async def test_a_value_of_no_kind_is_the_senders_error_and_the_others_go_on():
+    bench = await Bench().start()
+    bench.source.emit({"p": object()})
+    bench.source.emit({"t": 2})
+    await bench.pass_ms(0)
+    assert bench.at("acme/site/t")["v"] == 2
+    assert bench.rack.stats()["gears"]["uns"]["dropped"] == 1
+    assert bench.uns.connects == 1
+
+
+async def test_an_undeclared_tag_never_takes_a_topic_of_another_source():
+    bench = await Bench(max_topics=5).start()
+    bench.source.emit({"p": 1})
+    msg = bench.source.ctx.message({"p": 999, "n": 3}, bench.source.meta)
+    msg.src_id = b"another source.."
+    bench.source.out(msg)
+    await bench.pass_ms(0)
+    assert bench.at("acme/site/p")["v"] == 1
+    assert bench.at("acme/site/n")["v"] == 3
+    assert bench.uns.refused_tags == 1
+
+
+async def test_a_broker_that_stops_answering_during_the_drain_loses_no_count():
+    bench = await Bench().start()
+    session = bench.broker.sessions[0]
+
+    async def never(*args):
+        await asyncio.Event().wait()
+
+    session.publish = never
+    bench.source.emit({"p": 1, "t": 2})
+    await bench.pass_ms(0)
+    stopping = asyncio.create_task(bench.rack.stop())
+    await bench.pass_ms(30_000)
+    await stopping
+    assert bench.uns.pending == 2
+    assert bench.broker.sessions == [], "closed in order"
+    assert any("2 topics not published" in text for _, _, text in bench.host.logged)
+
+
+async def test_the_last_will_does_not_claim_a_time():
+    bench = await Bench().start()
+    bench.broker.lose(bench.broker.sessions[0])
+    assert bench.at(STATUS) == {"v": "offline", "t": None, "q": "good"}
+
+
 async def test_a_lost_session_is_noticed_while_nothing_changes():
     bench = await Bench().start()
     bench.source.emit({"p": 1})

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import gmtime, strftime, time_ns
 from typing import TextIO
 
-from fluxrig.errors import LocalError
+from fluxrig.errors import LocalError, TransientError
 from fluxrig.host import Host, Mqtt, Stream
 from fluxrig_ports.cpython import net
 from fluxrig_ports.cpython.clock import LoopClock
@@ -36,6 +36,7 @@ class CPythonHost(Host):
         self.state_dir = Path(state_dir)
         self.clock = LoopClock()
         self.store = FolderStore(self.state_dir / "store")
+        self.lost_log_lines = 0
         self._shown = LEVELS[LEVELS.index(log_level) :]
 
     def entropy(self, count: int) -> bytes:
@@ -47,7 +48,10 @@ class CPythonHost(Host):
         now_ms = time_ns() // 1_000_000
         at = f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(now_ms // 1000))}.{now_ms % 1000:03d}Z"
         # Continued lines are indented, so that no text can pass for a line of its own.
-        _say(sys.stderr, f"{at} {level:<7} {who}: " + text.rstrip("\n").replace("\n", "\n    "))
+        try:
+            _say(sys.stderr, f"{at} {level:<7} {who}: " + text.rstrip("\n").replace("\n", "\n    "))
+        except (LocalError, TransientError):
+            self.lost_log_lines += 1
 
     def secret(self, name: str) -> str:
         """From the environment variable FLUXRIG_SECRET_<NAME> or the file <state_dir>/secrets/<name>.
@@ -89,6 +93,8 @@ def _say(stream: TextIO, text: str) -> None:
     try:
         stream.write(text + "\n")
         stream.flush()
+    except ValueError as exc:
+        raise LocalError(f"cannot write to {stream.name}: it is closed") from exc
     except OSError as exc:
         raise file_error(exc, stream.name, "write to") from exc
 

@@ -1,6 +1,7 @@
 """A compiled rig as a process: it runs until told to stop, and ends in order."""
 
 import asyncio
+import gc
 import signal
 import threading
 from collections.abc import Awaitable, Iterable, Iterator
@@ -23,7 +24,8 @@ async def run_rack(rig: dict, host: Host, until: Awaitable[object] | None = None
     try:
         with _stop_signals(stopped, host):
             rack = Rack(host, rig)
-            await rack.run(ending)
+            with _garbage_settled():
+                await rack.run(ending)
     finally:
         for each in (ending, *waits):
             each.cancel()
@@ -35,6 +37,23 @@ async def _first(futures: Iterable[asyncio.Future[Any]]) -> None:
     done, _ = await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
     for future in done:
         future.result()
+
+
+@contextmanager
+def _garbage_settled() -> Iterator[None]:
+    """Within it, collections pass over what is loaded by now, and run when the Rack's schedule has slack for them.
+
+    The interpreter's own collector stays as the backstop, with thresholds that are seldom reached.
+    """
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 @contextmanager

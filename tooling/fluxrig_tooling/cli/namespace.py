@@ -52,13 +52,11 @@ class NamespaceView:
         if message.topic not in self.entries and len(self.entries) >= self.MAX_TOPICS:
             self.unread += 1
             return
-        try:
-            payload = json.loads(message.payload)
-            entry = Entry(payload["v"], payload["t"], payload["q"])
-        except (ValueError, KeyError, TypeError):
+        entry = read_entry(message.payload)
+        if entry is None:
             self.unread += 1  # somebody else's topic: counted, not shown
-            return
-        self.entries[message.topic] = entry
+        else:
+            self.entries[message.topic] = entry
 
     def table(self) -> Table:
         """The topics, sorted, with value, quality and age. What they have in common stands in the heading."""
@@ -72,8 +70,24 @@ class NamespaceView:
         for topic in sorted(self.entries):
             entry = self.entries[topic]
             quality = Text(entry.quality, "green" if entry.quality == "good" else "red")
-            table.add_row(topic[len(prefix) :], value_text(entry.value), quality, age_text(entry.ms, now_ms))
+            # As Text, so that nothing a topic or a value says is taken for markup.
+            value = Text(value_text(entry.value))
+            table.add_row(Text(topic[len(prefix) :]), value, quality, age_text(entry.ms, now_ms))
         return table
+
+
+def read_entry(payload: bytes | bytearray) -> Entry | None:
+    """The entry that a retained `{"v", "t", "q"}` is; None for anything else."""
+    try:
+        document = json.loads(payload)
+    except ValueError:
+        return None
+    if not isinstance(document, dict) or not {"v", "t", "q"} <= document.keys():
+        return None
+    ms, quality = document["t"], document["q"]
+    if not isinstance(ms, int | None) or not isinstance(quality, str):
+        return None
+    return Entry(document["v"], ms, quality)
 
 
 def common_levels(topics: Collection[str]) -> str:

@@ -80,7 +80,10 @@ def compile_(rig: Path, rack: str | None, output: Path | None, as_json: bool) ->
     name = data["rack"]
     flux = pack(data)
     target = output or Path(name + FLUX_SUFFIX)
-    target.write_bytes(flux)
+    try:
+        target.write_bytes(flux)
+    except OSError as exc:
+        raise click.ClickException(f"{target} cannot be written: {exc.strerror or exc}") from exc
     if as_json:
         print_json({"rack": name, "output": str(target), "bytes": len(flux)})
     else:

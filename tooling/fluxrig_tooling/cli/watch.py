@@ -76,5 +76,5 @@ def _table(title: str) -> Table:
     now_ms = time.time_ns() // 1_000_000
     for (gear, tag), (value, quality, ms) in sorted(_seen.copy().items()):
         style = "green" if quality == "good" else "red"
-        table.add_row(gear, tag, value_text(value), Text(quality, style), age_text(ms, now_ms))
+        table.add_row(gear, tag, Text(value_text(value)), Text(quality, style), age_text(ms, now_ms))
     return table

@@ -40,8 +40,13 @@ class IoModbus(Gear):
 
     def init(self, ctx):
         self._link = Link(ctx.host, ctx.config, self, ctx.log)
-        for group in ctx.config["groups"]:
-            ctx.spawn(group["name"], Group(self, ctx, self._link, group).run)
+        self._groups = [Group(self, ctx, self._link, group) for group in ctx.config["groups"]]
+        for group in self._groups:
+            ctx.spawn(group.name, group.run)
+
+    def killed(self):
+        for group in self._groups:
+            group.give_up("killed")
 
     async def drain(self):
         self.polling = False
@@ -54,6 +59,7 @@ class Group:
     """Tags that are polled together."""
 
     def __init__(self, gear: IoModbus, ctx, link: Link, config: dict):
+        self.name = config["name"]
         self._gear = gear
         self._ctx = ctx
         self._link = link
@@ -75,6 +81,15 @@ class Group:
         while self._gear.polling:
             await self._ticker.tick()
             await self._poll()
+
+    def give_up(self, reason: str) -> None:
+        """Tell the receivers that there will be no values any more, and why."""
+        data: dict = {}
+        bad: dict = {}
+        for read in self._reads:
+            read.plan.fail(reason, data, bad)
+        self._note_quality(bad)
+        self._gear.out(self._ctx.message(data, self._meta))
 
     async def _poll(self) -> None:
         gear = self._gear

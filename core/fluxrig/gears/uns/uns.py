@@ -26,6 +26,9 @@ class Uns(Gear):
     The `status` topic is retained too: online while this Rack is connected, offline by the broker's last will.
     """
 
+    FAREWELL_MS = 1000
+    """How long the last word to the broker may take: well within what the Rack allows a Gear to stop."""
+
     LOOK_MS = 1000
     """How often to look whether the broker is still there, while there is nothing to publish."""
 
@@ -43,6 +46,7 @@ class Uns(Gear):
         self._config = config
         self._room = config["max_topics"]
         self._prefix = config["prefix"]
+        self._names: set = set()
         self._by_source: dict = {}
         self._topics: list = []
         for source, topics in config["sources"]:
@@ -55,7 +59,8 @@ class Uns(Gear):
         options = dict(broker)
         options["user"] = ctx.secret(broker["user"])
         options["password"] = ctx.secret(broker["password"])
-        options["will"] = (config["status"], self._status("offline"))
+        # Its time is null: nobody knows now when the broker will say it.
+        options["will"] = (config["status"], _status("offline", None))
         self._mqtt = ctx.host.mqtt(options)
         ctx.spawn("publish", self._publish_forever)
 
@@ -82,27 +87,33 @@ class Uns(Gear):
             await self._idle.wait()
 
     async def stop(self):
-        if self._mqtt.connected:
-            try:
-                await self._send(self._config["status"], self._status("offline"))
-            except (TransientError, LocalError) as exc:
-                self._ctx.log("warning", f"could not say offline: {exc}")
-        await self._mqtt.close()
         if self._queue:
             self._ctx.log("warning", f"stopped with {len(self._queue)} topics not published")
+        try:
+            if self._mqtt.connected:
+                await self._say("offline", min(self.FAREWELL_MS, self._config["timeout_ms"]))
+        except (TransientError, LocalError) as exc:
+            self._ctx.log("warning", f"could not say offline: {exc}")
+        finally:
+            await self._mqtt.close()
 
     def _add(self, name: str) -> Topic:
         topic = Topic(name)
         self._topics.append(topic)
+        self._names.add(name)
         return topic
 
     def _adopt(self, topics: dict, tag: str):
-        """The topic of a tag that the rig does not declare, or None when it can have none."""
-        if not self._room or not _is_level(tag):
+        """The topic of a tag that the rig does not declare, or None when it can have none.
+
+        It has none when its name cannot be a level, when there are too many, and when the topic is another source's.
+        """
+        name = self._prefix + "/" + tag
+        if not self._room or not _is_level(tag) or name in self._names:
             self.refused_tags += 1
             return None
         self._room -= 1
-        topic = topics[tag] = self._add(self._prefix + "/" + tag)
+        topic = topics[tag] = self._add(name)
         return topic
 
     def _enqueue(self, topic: Topic) -> None:
@@ -113,17 +124,13 @@ class Uns(Gear):
         self._queue.put(topic)
         self._idle.clear()
 
-    def _status(self, state: str) -> bytes:
-        now_ms = self._ctx.clock.wall_ns() // 1_000_000
-        return json.dumps({"v": state, "t": now_ms, "q": "good"}).encode()
-
     async def _publish_forever(self):
         config = self._config
         pause = config["reconnect_min_ms"]
         while True:
             try:
                 await self._mqtt.connect(config["timeout_ms"])
-                await self._send(config["status"], self._status("online"))
+                await self._say("online", config["timeout_ms"])
                 self._ctx.log("info", f"connected to {_where(config['broker'])}")
                 self.connects += 1
                 pause = config["reconnect_min_ms"]
@@ -138,6 +145,7 @@ class Uns(Gear):
 
     async def _publish_pending(self) -> None:
         """Publish until the session fails. What was not acknowledged goes back to the queue."""
+        config = self._config
         for topic in self._topics:
             if topic.sampled and not topic.pending:
                 self._enqueue(topic)
@@ -147,11 +155,14 @@ class Uns(Gear):
                 await self._wait_for_work()
             topic = self._queue.get_nowait()
             topic.pending = False  # a sample that arrives during the send queues the topic again
+            payload = topic.payload()
             try:
-                await self._send(topic.name, topic.payload())
-            except (TransientError, LocalError):
+                await self._mqtt.publish(topic.name, payload, True, config["timeout_ms"])
+            except BaseException:  # also when the publish is cancelled: it may not have arrived
                 self._enqueue(topic)
                 raise
+            self.published += 1
+            self.bytes_sent += len(topic.name) + len(payload)
 
     async def _wait_for_work(self) -> None:
         """Wait for a topic to publish. TransientError when the session is lost meanwhile."""
@@ -162,10 +173,14 @@ class Uns(Gear):
                 if not self._mqtt.connected:
                     raise TransientError("the session was lost")
 
-    async def _send(self, topic: str, payload: bytes) -> None:
-        await self._mqtt.publish(topic, payload, True, self._config["timeout_ms"])
-        self.published += 1
-        self.bytes_sent += len(topic) + len(payload)
+    async def _say(self, state: str, timeout_ms: int) -> None:
+        """Publish the state of this Rack on the status topic."""
+        now_ms = self._ctx.clock.wall_ns() // 1_000_000
+        await self._mqtt.publish(self._config["status"], _status(state, now_ms), True, timeout_ms)
+
+
+def _status(state: str, ms: int | None) -> bytes:
+    return ('{"v": "%s", "t": %s, "q": "good"}' % (state, json.dumps(ms))).encode()
 
 
 def _where(broker: dict) -> str:
