@@ -1,4 +1,4 @@
-"""`python -m tests.bench [AREA…] [--json]`: every figure beside its peer, measured in the same run.
+"""`python -m tests.bench [AREA…] [--json | --markdown]`: every figure beside its peer, measured in the same run.
 
 Exit 0 when the benchmarks ran, whether or not a goal was met; 2 for an unknown area.
 """
@@ -7,6 +7,7 @@ import argparse
 import json
 import platform
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("area", nargs="*", metavar="AREA", help=f"any of: {', '.join(AREAS)} (default: all)")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output, nothing else")
+    parser.add_argument("--markdown", action="store_true", help="the figures with a goal, as the README quotes them")
     arguments = parser.parse_args()
     unknown = [area for area in arguments.area if area not in AREAS]
     if unknown:
@@ -33,6 +35,8 @@ def main() -> int:
         figures.extend(import_module(f"tests.bench.{area}").figures())
     if arguments.json:
         print(json.dumps({**_machine(), "figures": [figure.as_dict() for figure in figures]}, indent=2))
+    elif arguments.markdown:
+        print("\n".join(_markdown(figures)))
     else:
         _show(figures)
     return 0
@@ -55,19 +59,35 @@ def _cpu() -> str:
     return f"{len(models)} x {models[0]}" if models else platform.processor()
 
 
+def _markdown(figures: list[Figure]) -> Iterator[str]:
+    yield f"{', '.join(_machine().values())}."
+    yield ""
+    yield "| figure | ours | peer | ratio | goal |"
+    yield "|---|---|---|---|---|"
+    for figure in figures:
+        if figure.goal is not None:
+            goal = f"{_sign(figure)} {figure.goal:g}" + ("" if figure.met else ", **missed**")
+            peer = f"{figure.peer}: {figure.peer_value:.3g} {figure.unit}"
+            name = f"{figure.area}: {figure.name}"
+            yield f"| {name} | {figure.ours:.3g} {figure.unit} | {peer} | {figure.ratio:.2f} | {goal} |"
+
+
+def _sign(figure: Figure) -> str:
+    return "≥" if figure.higher_is_better else "≤"
+
+
 def _show(figures: list[Figure]) -> None:
     table = Table(title=" | ".join(_machine().values()))
     for heading in ("area", "figure", "ours", "peer", "ratio", "goal", "met"):
         table.add_column(heading, justify="right" if heading in ("ours", "ratio", "goal") else "left")
     for figure in figures:
-        sign = "≥" if figure.higher_is_better else "≤"
         table.add_row(
             figure.area,
             figure.name,
             f"{figure.ours:.3g} {figure.unit}",
             f"{figure.peer}: {figure.peer_value:.3g} {figure.unit}",
             f"{figure.ratio:.2f}",
-            "" if figure.goal is None else f"{sign} {figure.goal:g}",
+            "" if figure.goal is None else f"{_sign(figure)} {figure.goal:g}",
             {None: "", True: "yes", False: "NO"}[figure.met],
         )
     Console().print(table)
