@@ -119,6 +119,17 @@ def test_run_reads_real_registers_and_reports(plant: Plant, tmp_path: Path):
     assert stats["gears"]["edge"]["held_back"] > 0
 
 
+def test_watch_shows_every_tag(plant: Plant, tmp_path: Path):
+    result = fluxrig(
+        "rig", "run", plant.rig(tmp_path), "--seconds", "2", "--watch", "--state", tmp_path / "state", COLUMNS="80"
+    )
+    assert result.returncode == 0, result.stderr
+    for tag in ("pressure", "oil_temp", "motor_running", "state"):
+        assert f" {tag} " in result.stdout
+    assert "good" in result.stdout
+    assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
+
+
 def test_run_takes_what_compile_made(plant: Plant, tmp_path: Path):
     flux = tmp_path / "line-1.flux"
     assert fluxrig("rig", "compile", plant.rig(tmp_path), "-o", flux).returncode == 0
