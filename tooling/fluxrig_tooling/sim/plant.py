@@ -7,6 +7,7 @@ It is a separate process so that its work does not show in the timing of the Rac
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from fluxrig_tooling.sim.broker import EmbeddedBroker
 from fluxrig_tooling.sim.child import ignore_interrupts, say, stdin_closed
@@ -14,6 +15,8 @@ from fluxrig_tooling.sim.press import Press
 
 
 async def main() -> None:
+    # pymodbus reports every client that leaves; here they leave when the demo ends.
+    logging.getLogger("pymodbus_logger").setLevel(logging.CRITICAL + 1)
     async with Press() as press, EmbeddedBroker() as broker:
         closed = stdin_closed()
         say({"modbus_port": press.port, "mqtt_port": broker.port})
