@@ -54,8 +54,8 @@ class Rack:
                 station.gear.init(context)
             except FluxError as exc:
                 raise LocalError(f"gear {station.name!r}: {exc}")
-            except (KeyError, IndexError, TypeError, ValueError) as exc:
-                raise LocalError(f"gear {station.name!r}: its compiled config is not what this release reads: {exc!r}")
+            except Exception as exc:
+                raise LocalError(f"gear {station.name!r} cannot take its compiled config: {exc!r}")
 
     def spawn(self, context: Context, name: str, work) -> None:
         """Register a supervised task; see `Context.spawn`."""

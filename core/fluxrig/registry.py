@@ -23,9 +23,12 @@ def types() -> dict:
 
 
 def gear_class(type_name: str):
-    """The class of a Gear type. Raises LocalError when there is none on this Rack."""
+    """The class of a Gear type. Raises LocalError when there is none on this Rack, or its code cannot be imported."""
     if type_name not in _GEARS:
         raise LocalError(f"unknown gear type {type_name!r}: this Rack has {', '.join(sorted(_GEARS))}")
     module, class_name = _GEARS[type_name]
     # The fourth argument makes __import__ return the leaf module, on both interpreters.
-    return getattr(__import__(module, None, None, (class_name,)), class_name)
+    try:
+        return getattr(__import__(module, None, None, (class_name,)), class_name)
+    except (ImportError, SyntaxError, AttributeError) as exc:
+        raise LocalError(f"gear type {type_name!r}: class {class_name} of {module} cannot be loaded: {exc}")

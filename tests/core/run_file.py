@@ -4,6 +4,7 @@ Prints one line a test, so that a failure is reported with its file, name and tr
 """
 
 import asyncio
+import gc
 import sys
 
 
@@ -14,6 +15,7 @@ def run(path: str) -> int:
     failed = 0
     tests = [getattr(module, attr) for attr in sorted(dir(module)) if attr.startswith("test_")]
     for test in tests:
+        gc.collect()  # what the test before left must not split the heap of this one
         try:
             result = test()
             if hasattr(result, "send"):

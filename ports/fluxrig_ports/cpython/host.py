@@ -25,18 +25,19 @@ class CPythonHost(Host):
     """The platform of a Rack on a gateway, a server or a laptop.
 
     `state_dir` holds what must survive: `store/`, and `secrets/` with one file a secret. Messages below `log_level`
-    are not shown.
+    are not shown. `lines_to_stderr` leaves standard output to the program around the Rack.
     """
 
     name = "cpython"
 
-    def __init__(self, state_dir: str | Path, log_level: str = "info"):
+    def __init__(self, state_dir: str | Path, log_level: str = "info", lines_to_stderr: bool = False):
         if log_level not in LEVELS:
             raise LocalError(f"unknown log level {log_level!r} (want {', '.join(LEVELS)})")
         self.state_dir = Path(state_dir)
         self.clock = LoopClock()
         self.store = FolderStore(self.state_dir / "store")
         self.lost_log_lines = 0
+        self._lines_to_stderr = lines_to_stderr
         self._shown = LEVELS[LEVELS.index(log_level) :]
 
     def entropy(self, count: int) -> bytes:
@@ -86,7 +87,7 @@ class CPythonHost(Host):
         return PahoSession(options)
 
     def write_out(self, text: str) -> None:
-        _say(sys.stdout, text)
+        _say(sys.stderr if self._lines_to_stderr else sys.stdout, text)
 
 
 def _say(stream: TextIO, text: str) -> None:

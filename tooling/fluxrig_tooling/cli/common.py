@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +21,41 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 rack_option = click.option("--rack", metavar="NAME", help="Which rack; needed when the rig has several.")
 
 
+class Seconds(click.FloatRange):
+    """A time in seconds: a finite number, at least a tenth."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is not a time in seconds", param, ctx)
+        return seconds
+
+
+SECONDS = Seconds(min=0.1)
+
+
+def refused(message: str, as_json: bool, problems: list[dict[str, Any]] | None = None) -> click.ClickException:
+    """The negative answer to raise. With --json the document that says so is printed first."""
+    if as_json:
+        print_json({"ok": False, "error": message, "problems": problems or []})
+    return click.ClickException(message)
+
+
 def print_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-def loaded(path: Path) -> RigModel:
+def loaded(path: Path, as_json: bool = False) -> RigModel:
     """The rig in `path`. Its warnings go to standard error; its errors too, and end the command with 1."""
     from fluxrig_tooling.rig import load
 
+    if path.suffix == FLUX_SUFFIX:
+        raise click.UsageError(f"{path} is a compiled rig, which only `rig run` and `doctor` take")
     model, problems = load(path)
     for problem in problems:
         click.echo(str(problem), err=True)
     if model is None:
-        raise click.ClickException(f"{path} has errors, see above")
+        raise refused(f"{path} has errors, see above", as_json, [problem.as_dict() for problem in problems])
     return model
 
 
@@ -50,7 +73,7 @@ def chosen_rack(model: RigModel, name: str | None) -> str:
     return name
 
 
-def compiled(path: Path, rack: str | None) -> dict[str, Any]:
+def compiled(path: Path, rack: str | None, as_json: bool = False) -> dict[str, Any]:
     """The compiled rig of one rack: from a .flux file as it is, from a rig file by compiling it."""
     from fluxrig.errors import FluxError
 
@@ -60,20 +83,21 @@ def compiled(path: Path, rack: str | None) -> dict[str, Any]:
         try:
             rig = unpack(path.read_bytes())
         except FluxError as exc:
-            raise click.ClickException(f"{path}: {exc}") from exc
+            message = f"{path} is damaged, or not a compiled rig: compile it again, or copy it again ({exc})"
+            raise refused(message, as_json) from exc
         if rack not in (None, rig["rack"]):
             raise click.UsageError(f"{path} is compiled for rack {rig['rack']!r}, not for {rack!r}")
         _register_types(path, {gear["type"] for gear in rig["gears"]})
         return rig
     from fluxrig_tooling.rig import register_gears
 
-    model = loaded(path)
-    rig = lowered(model, rack)
+    model = loaded(path, as_json)
+    rig = lowered(model, rack, as_json)
     register_gears(gear.manifest for gear in model.gears)
     return rig
 
 
-def lowered(model: RigModel, rack: str | None) -> dict[str, Any]:
+def lowered(model: RigModel, rack: str | None, as_json: bool = False) -> dict[str, Any]:
     """The compiled form of one rack of `model`. What this release cannot compile is a negative answer."""
     from fluxrig.errors import LocalError
     from fluxrig_tooling.rig import compile_rig
@@ -81,7 +105,7 @@ def lowered(model: RigModel, rack: str | None) -> dict[str, Any]:
     try:
         return compile_rig(model, chosen_rack(model, rack))
     except LocalError as exc:
-        raise click.ClickException(str(exc)) from exc
+        raise refused(str(exc), as_json) from exc
 
 
 def _register_types(path: Path, types: set[str]) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from fluxrig.flux import pack
+from fluxrig_tooling.cli.common import SECONDS
 from fluxrig_tooling.cli.namespace import NamespaceView
 from fluxrig_tooling.rig import compile_rig, load
 from fluxrig_tooling.sim.child import Child, running
@@ -25,7 +26,7 @@ REFRESH_S = 0.25
 
 
 @click.command("demo")
-@click.option("--seconds", type=click.FloatRange(min=1), help="End by itself after this time.")
+@click.option("--seconds", type=SECONDS, help="End by itself after this time.")
 def command(seconds: float | None) -> None:
     """Watch a simulated press become a Unified Namespace.
 

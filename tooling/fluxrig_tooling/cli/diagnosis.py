@@ -15,6 +15,7 @@ from typing import Any
 
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.host import Host
+from fluxrig.rack import Rack
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
@@ -43,6 +44,8 @@ class Finding:
 async def diagnose(rig: dict[str, Any], host: Host, state_dir: Path) -> list[Finding]:
     """Every finding about running the compiled `rig` here, with its files in `state_dir`."""
     findings = [state_folder(state_dir), free_disk(state_dir), clock(), *secrets(rig, host), *serial_devices(rig)]
+    if all(finding.result != FAILED for finding in findings):
+        findings.append(loads(rig, host))
     findings += [finding async for finding in devices(rig, host)]
     findings += [finding async for finding in brokers(rig, host)]
     return findings
@@ -157,6 +160,10 @@ async def brokers(rig: dict[str, Any], host: Host) -> AsyncIterator[Finding]:
         if not broker:
             continue
         check = f"broker of {gear['name']}"
+        missing = [name for name in _secret_names(broker) if not _is_set(name, host)]
+        if missing:
+            yield Finding(check, WARNING, f"not tried, because secret {missing[0]!r} is missing")
+            continue
         try:
             resolved = {key: _resolved(value, host) for key, value in broker.items()}
             # Its own client id: a broker ends the session of a running Rack when another one takes its id.
@@ -168,6 +175,23 @@ async def brokers(rig: dict[str, Any], host: Host) -> AsyncIterator[Finding]:
         else:
             await session.close()
             yield Finding(check, OK, f"{broker['address']}:{broker['port']} takes the session")
+
+
+def _is_set(secret: str, host: Host) -> bool:
+    try:
+        return bool(host.secret(secret))
+    except LocalError:
+        return False
+
+
+def loads(rig: dict[str, Any], host: Host) -> Finding:
+    """Whether a Rack takes the rig: every gear's code is there and accepts its configuration."""
+    try:
+        Rack(host, rig)
+    except LocalError as exc:
+        fix = "compile the rig again with this release, and bring the gears it uses"
+        return Finding("rig", FAILED, str(exc), fix)
+    return Finding("rig", OK, f"{len(rig['gears'])} gears load")
 
 
 def _resolved(value: Any, host: Host) -> Any:

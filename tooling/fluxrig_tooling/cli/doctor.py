@@ -30,7 +30,7 @@ def command(rig: Path, rack: str | None, state: Path | None, as_json: bool) -> N
     from fluxrig_ports.cpython.loop import run
     from fluxrig_tooling.cli.diagnosis import diagnose
 
-    data = compiled(rig, rack)
+    data = compiled(rig, rack, as_json)
     state_dir = state or Path(click.get_app_dir("fluxrig")) / data["rack"]
     findings = run(diagnose(data, CPythonHost(state_dir), state_dir))
     failed = [finding for finding in findings if finding.result == "failed"]

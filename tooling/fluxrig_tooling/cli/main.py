@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -52,3 +54,6 @@ def main() -> None:
     Exit codes: 0 success, 1 a negative answer, 2 wrong usage.
     Start with:  fluxrig demo --seconds 20
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode gets question marks, not a crash

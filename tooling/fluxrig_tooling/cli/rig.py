@@ -12,12 +12,14 @@ import click
 from fluxrig_tooling.cli.common import (
     FLUX_SUFFIX,
     RIG_FILE,
+    SECONDS,
     compiled,
     json_option,
     loaded,
     lowered,
     print_json,
     rack_option,
+    refused,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ def command() -> None:
     """Check, compile, run and draw rig files."""
 
 
-@command.command()
+@command.command(short_help="Say everything that is wrong with a rig file.")
 @click.argument("rig", type=RIG_FILE)
 @json_option
 def check(rig: Path, as_json: bool) -> None:
@@ -60,7 +62,7 @@ def check(rig: Path, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@command.command("compile")
+@command.command("compile", short_help="Make the .flux file that a Rack loads.")
 @click.argument("rig", type=RIG_FILE)
 @rack_option
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: RACK.flux.")
@@ -76,24 +78,24 @@ def compile_(rig: Path, rack: str | None, output: Path | None, as_json: bool) ->
     """
     from fluxrig.flux import pack
 
-    data = lowered(loaded(rig), rack)
+    data = lowered(loaded(rig, as_json), rack, as_json)
     name = data["rack"]
     flux = pack(data)
     target = output or Path(name + FLUX_SUFFIX)
     try:
         target.write_bytes(flux)
     except OSError as exc:
-        raise click.ClickException(f"{target} cannot be written: {exc.strerror or exc}") from exc
+        raise refused(f"{target} cannot be written: {exc.strerror or exc}", as_json) from exc
     if as_json:
         print_json({"rack": name, "output": str(target), "bytes": len(flux)})
     else:
         click.echo(f"{target}: {len(flux)} bytes for rack {name}")
 
 
-@command.command()
+@command.command(short_help="Run a rig on this machine.")
 @click.argument("rig", type=RIG_FILE)
 @rack_option
-@click.option("--seconds", type=click.FloatRange(min=0.1), help="End by itself after this time.")
+@click.option("--seconds", type=SECONDS, help="End by itself after this time.")
 @click.option("--watch", is_flag=True, help="Show the values as a live table.")
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Folder for secrets and files.")
 @json_option
@@ -111,12 +113,14 @@ def run(rig: Path, rack: str | None, seconds: float | None, watch: bool, state: 
     from fluxrig_ports.cpython.host import CPythonHost
     from fluxrig_ports.cpython.loop import run as run_loop
 
-    rig_data = compiled(rig, rack)
-    host = CPythonHost(state or Path(click.get_app_dir("fluxrig")) / rig_data["rack"])
+    if watch and as_json:
+        raise click.UsageError("--watch and --json exclude each other")
+    rig_data = compiled(rig, rack, as_json)
+    host = CPythonHost(state or Path(click.get_app_dir("fluxrig")) / rig_data["rack"], lines_to_stderr=as_json)
     try:
-        stats = run_loop(_run(rig_data, host, seconds, watch and not as_json))
+        stats = run_loop(_run(rig_data, host, seconds, watch))
     except FluxError as exc:
-        raise click.ClickException(str(exc)) from exc
+        raise refused(str(exc), as_json) from exc
     if as_json:
         print_json(stats)
 
@@ -134,7 +138,7 @@ async def _run(rig: dict[str, Any], host: Any, seconds: float | None, watch: boo
         return await run_rack(rig, host, until)
 
 
-@command.command()
+@command.command(short_help="Draw a rig as a Mermaid flowchart.")
 @click.argument("rig", type=RIG_FILE)
 def graph(rig: Path) -> None:
     """Draw RIG as a Mermaid flowchart.
@@ -148,7 +152,7 @@ def graph(rig: Path) -> None:
     click.echo(mermaid(loaded(rig)))
 
 
-@command.command()
+@command.command(short_help="Print the JSON Schema of rig files.")
 def schema() -> None:
     """Print the JSON Schema of rig files, for editors that complete YAML.
 

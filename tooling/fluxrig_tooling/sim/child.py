@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 END_MS = 10_000
@@ -19,8 +19,9 @@ END_MS = 10_000
 
 
 def ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of the terminal; the parent decides in which order the children end."""
+    """Signals reach every process of the terminal; the parent decides in which order the children end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def say(document: dict[str, Any]) -> None:
@@ -36,7 +37,8 @@ def stdin_closed() -> asyncio.Event:
     def wait() -> None:
         while sys.stdin.read(4096):
             pass
-        loop.call_soon_threadsafe(closed.set)
+        with suppress(RuntimeError):  # the loop has ended already, and nobody waits any more
+            loop.call_soon_threadsafe(closed.set)
 
     threading.Thread(target=wait, daemon=True).start()
     return closed

@@ -123,6 +123,11 @@ class Group:
 
     def _note_refusal(self, read: "Read", reason: str | None) -> None:
         read.refusal = reason
+        if reason is not None:
+            read.refusals += 1
+        # A device that refuses now and then would fill the log: the 1st, 2nd, 4th, 8th … refusal is told.
+        if read.refusals & (read.refusals - 1):
+            return
         if reason is None:
             self._ctx.log("info", f"{read.span} is answered again")
         else:
@@ -148,3 +153,4 @@ class Read:
         self.span = f"{_TABLES[function]}:{address}" + (f"-{address + count - 1}" if count > 1 else "")
         self.plan = ReadPlan(order, layout, slots)
         self.refusal: str | None = None
+        self.refusals = 0

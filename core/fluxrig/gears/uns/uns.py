@@ -126,21 +126,29 @@ class Uns(Gear):
 
     async def _publish_forever(self):
         config = self._config
+        clock = self._ctx.clock
         pause = config["reconnect_min_ms"]
+        said = ""
         while True:
+            began = clock.wall_ns()
             try:
                 await self._mqtt.connect(config["timeout_ms"])
                 await self._say("online", config["timeout_ms"])
                 self._ctx.log("info", f"connected to {_where(config['broker'])}")
                 self.connects += 1
-                pause = config["reconnect_min_ms"]
+                said = ""
                 await self._publish_pending()
             except (TransientError, LocalError) as exc:
                 self.failures += 1
-                self._ctx.log("warning", f"broker {_where(config['broker'])}: {exc}; again in {pause} ms")
+                # A session that ends at once, such as one of two Racks with one client id, must back off too.
+                if clock.wall_ns() - began > config["reconnect_max_ms"] * 1_000_000:
+                    pause = config["reconnect_min_ms"]
+                if str(exc) != said:
+                    said = str(exc)
+                    self._ctx.log("warning", f"broker {_where(config['broker'])}: {exc}; again in {pause} ms or more")
                 await self._mqtt.close()
             self._idle.set()
-            await self._ctx.clock.sleep_ms(pause)
+            await clock.sleep_ms(pause)
             pause = min(pause * 2, config["reconnect_max_ms"])
 
     async def _publish_pending(self) -> None:
