@@ -137,6 +137,37 @@ def test_run_takes_what_compile_made(plant: Plant, tmp_path: Path):
     assert stats["gears"]["plc"]["polls"] > 2
 
 
+@pytest.mark.parametrize("command", [("rig", "compile"), ("rig", "run"), ("doctor",)])
+def test_a_negative_answer_is_one_document_too(command: tuple[str, ...], tmp_path: Path):
+    rig = tmp_path / "bad.yaml"
+    rig.write_text(BAD)
+    report = document(*command, rig, exit_code=1)
+    assert report["ok"] is False
+    assert [each["line"] for each in report["problems"]] == [6]
+
+
+def test_what_a_rig_prints_does_not_mix_with_the_document(plant: Plant, tmp_path: Path):
+    rig = plant.rig(tmp_path)
+    text = rig.read_text()
+    rig.write_text(text.replace("wires:", "  - {name: show, type: console}\nwires:\n  - {from: plc, to: show}"))
+    stats = document("rig", "run", rig, "--seconds", "1", "--state", tmp_path / "state")
+    assert stats["gears"]["show"]["lines"] > 2
+
+
+@pytest.mark.parametrize("verb", ["check", "graph", "compile"])
+def test_a_compiled_rig_is_no_rig_file(verb: str, tmp_path: Path):
+    flux = tmp_path / "line-1.flux"
+    flux.write_bytes(b"")
+    result = fluxrig("rig", verb, flux)
+    assert result.returncode == 2
+    assert "compiled rig" in result.stderr
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0"])
+def test_a_time_that_is_none_is_wrong_usage(seconds: str):
+    assert fluxrig("rig", "run", EXAMPLES / "press.yaml", "--seconds", seconds).returncode == 2
+
+
 def test_run_refuses_a_broken_flux_file(tmp_path: Path):
     flux = tmp_path / "line-1.flux"
     flux.write_bytes(b"\xa1\x64flux\x01")

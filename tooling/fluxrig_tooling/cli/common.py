@@ -45,12 +45,17 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
+def refuse_compiled(path: Path) -> None:
+    """Wrong usage, where a rig file is wanted and `path` is a compiled rig."""
+    if path.suffix == FLUX_SUFFIX:
+        raise click.UsageError(f"{path} is a compiled rig, which only `rig run` and `doctor` take")
+
+
 def loaded(path: Path, as_json: bool = False) -> RigModel:
     """The rig in `path`. Its warnings go to standard error; its errors too, and end the command with 1."""
     from fluxrig_tooling.rig import load
 
-    if path.suffix == FLUX_SUFFIX:
-        raise click.UsageError(f"{path} is a compiled rig, which only `rig run` and `doctor` take")
+    refuse_compiled(path)
     model, problems = load(path)
     for problem in problems:
         click.echo(str(problem), err=True)

@@ -19,6 +19,7 @@ from fluxrig_tooling.cli.common import (
     lowered,
     print_json,
     rack_option,
+    refuse_compiled,
     refused,
 )
 
@@ -45,6 +46,7 @@ def check(rig: Path, as_json: bool) -> None:
     """
     from fluxrig_tooling.rig import load
 
+    refuse_compiled(rig)
     model, problems = load(rig)
     errors, warnings = len(problems.errors), len(problems.warnings)
     if as_json:
