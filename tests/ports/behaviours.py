@@ -132,6 +132,8 @@ class Behaviours:
         """An MQTT broker that is there and cannot take sessions now (CONNACK return code 3)."""
         await self._take(reader, port)
         writer.write(bytes((0x20, 2, 0, 3)))
+        # A CONNECT may come in pieces. Closing with some of it unread would reset the connection, and lose the answer.
+        await self.is_silent(reader, writer, port)
 
     async def at_least(self, port: int, count: int) -> bytearray:
         """What clients have sent to `port`, once it is `count` bytes or more."""
