@@ -35,7 +35,7 @@ def list_(folder: Path, as_json: bool) -> None:
     Example:
       fluxrig gear list
     """
-    manifests = [_manifest(name, folder) for name in _types(folder)]
+    manifests = _manifests(folder)
     if as_json:
         print_json([{"type": each.type, "summary": each.summary, "targets": each.targets} for each in manifests])
         return
@@ -55,7 +55,7 @@ def doc(type_name: str | None, folder: Path, as_json: bool) -> None:
     Example:
       fluxrig gear doc filter
     """
-    manifests = [_manifest(name, folder) for name in ([type_name] if type_name else _types(folder))]
+    manifests = _manifests(folder, type_name)
     if as_json:
         documents = [_document(manifest) for manifest in manifests]
         print_json(documents[0] if type_name else documents)
@@ -63,18 +63,14 @@ def doc(type_name: str | None, folder: Path, as_json: bool) -> None:
     click.echo("\n\n".join("\n".join(_lines(manifest)) for manifest in manifests))
 
 
-def _types(folder: Path) -> list[str]:
-    from fluxrig_tooling.rig import Catalog
-
-    return Catalog(folder).types()
-
-
-def _manifest(name: str, folder: Path) -> Manifest:
+def _manifests(folder: Path, only: str | None = None) -> list[Manifest]:
+    """The manifests of all types, or of one. A type that cannot be shown is a negative answer."""
     from fluxrig.errors import LocalError
     from fluxrig_tooling.rig import Catalog
 
+    catalog = Catalog(folder)
     try:
-        return Catalog(folder).manifest(name)
+        return [catalog.manifest(name) for name in ([only] if only else catalog.types())]
     except LocalError as exc:
         hint = exc.fields.get("hint")
         raise click.ClickException(f"{exc}" + (f": {hint}" if hint else "")) from exc
