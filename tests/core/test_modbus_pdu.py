@@ -3,7 +3,7 @@
 from expect import raises
 
 from fluxrig.errors import LocalError, RemoteError
-from fluxrig.gears.io_modbus.pdu import (
+from fluxrig.modbus.pdu import (
     EXCEPTIONS,
     MAX_FRAME,
     ExceptionResponse,

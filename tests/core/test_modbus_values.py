@@ -2,7 +2,7 @@
 
 import struct
 
-from fluxrig.gears.io_modbus.values import LoopingGather, ReadPlan
+from fluxrig.modbus.values import LoopingGather, ReadPlan
 
 INF = float("inf")
 NAN = float("nan")

@@ -24,7 +24,7 @@ from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from fluxrig.gears.io_modbus.values import ReadPlan
+from fluxrig.modbus.values import ReadPlan
 from fluxrig.msg import FluxMsg
 from fluxrig.rack import Rack
 from fluxrig_ports.cpython.host import CPythonHost

@@ -9,7 +9,7 @@ from pymodbus.pdu.bit_message import ReadCoilsResponse, ReadDiscreteInputsRespon
 from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, ReadInputRegistersResponse
 
 from fluxrig.errors import RemoteError
-from fluxrig.gears.io_modbus import pdu
+from fluxrig.modbus import pdu
 
 FRAMER = FramerSocket(DecodePDU(False))
 BIT_RESPONSES = {1: ReadCoilsResponse, 2: ReadDiscreteInputsResponse}

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxrig.cbor import dumps, loads
-from fluxrig.gears.io_modbus.values import ReadPlan
+from fluxrig.modbus.values import ReadPlan
 from fluxrig_tooling.rig import compile_rig, load_text
 from fluxrig_tooling.rig.lower.io_modbus import plan
-from fluxrig_tooling.rig.lower.modbus_tags import Point
+from fluxrig_tooling.rig.lower.io_modbus.tags import Point
 from fluxrig_tooling.rig.problems import Problem
 
 RIG = """\

@@ -6,8 +6,8 @@ listens learns of it; a filter lets only the change of quality pass.
 
 from fluxrig.gear import Gear
 from fluxrig.gears.io_modbus.link import Link, LinkError
-from fluxrig.gears.io_modbus.pdu import ExceptionResponse, read_request, read_size
-from fluxrig.gears.io_modbus.values import ReadPlan
+from fluxrig.modbus.pdu import ExceptionResponse, read_request, read_size
+from fluxrig.modbus.values import ReadPlan
 
 _TABLES = ("", "co", "di", "hr", "ir")  # by the function that reads it
 

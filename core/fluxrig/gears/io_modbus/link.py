@@ -8,8 +8,8 @@ with it. Transaction ids go on counting over reconnects, because a gateway may a
 import asyncio
 
 from fluxrig.errors import FluxError, RemoteError, TransientError
-from fluxrig.gears.io_modbus.pdu import MAX_FRAME, ExceptionResponse, frame_tail, read_response, unframe
 from fluxrig.host import Host, Stream
+from fluxrig.modbus.pdu import MAX_FRAME, ExceptionResponse, frame_tail, read_response, unframe
 
 NOT_CONNECTED = "not_connected"
 TIMEOUT = "timeout"

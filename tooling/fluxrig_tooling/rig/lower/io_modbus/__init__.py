@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from fluxrig.gears.io_modbus.pdu import MAX_BITS, MAX_REGISTERS, read_size
-from fluxrig_tooling.rig.lower.modbus_tags import BIT_TABLES, DEFAULT_GROUP, Point, TagReader
+from fluxrig.modbus.pdu import MAX_BITS, MAX_REGISTERS, read_size
+from fluxrig_tooling.rig.lower.io_modbus.tags import BIT_TABLES, DEFAULT_GROUP, Point, TagReader
 from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel, Tag
 
 DEFAULT_PORT = 502
