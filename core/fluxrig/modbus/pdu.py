@@ -1,7 +1,7 @@
-"""Modbus requests and responses as bytes, and their framing on TCP. Nothing here does I/O.
+"""Modbus requests and answers as bytes, on whatever line they travel. Nothing here does I/O.
 
-Sources: MODBUS Application Protocol Specification V1.1b3 ("MB" below), and MODBUS Messaging on TCP/IP Implementation
-Guide V1.0b ("TCP"). A decoder takes bytes and raises RemoteError, and nothing else, on what a peer must not send.
+Source: MODBUS Application Protocol Specification V1.1b3 ("MB" below). A request is made once and asked many times, so
+its bytes are checked when it is made; an answer is checked against the bytes of its request each time.
 """
 
 import struct
@@ -12,15 +12,40 @@ READ_COILS = 1
 READ_DISCRETE_INPUTS = 2
 READ_HOLDING_REGISTERS = 3
 READ_INPUT_REGISTERS = 4
+WRITE_SINGLE_COIL = 5
+WRITE_SINGLE_REGISTER = 6
+WRITE_MULTIPLE_COILS = 15
+WRITE_MULTIPLE_REGISTERS = 16
+MASK_WRITE_REGISTER = 22
+READ_WRITE_MULTIPLE_REGISTERS = 23
+ENCAPSULATED_INTERFACE = 43
+
+TABLES = ("", "co", "di", "hr", "ir")
+"""The table that each of the functions 1 to 4 reads: coils, discrete inputs, holding and input registers."""
 
 MAX_BITS = 2000
 """Coils or discrete inputs in one read (MB sections 6.1 and 6.2)."""
 
 MAX_REGISTERS = 125
-"""Registers in one read (MB sections 6.3 and 6.4)."""
+"""Registers in one read (MB sections 6.3, 6.4 and 6.17)."""
 
-MAX_FRAME = 260
-"""Bytes of the longest frame on TCP: a header of 7 and a PDU of 253 (MB section 4.1)."""
+MAX_WRITTEN_COILS = 1968
+"""Coils in one write (MB section 6.11)."""
+
+MAX_WRITTEN_REGISTERS = 123
+"""Registers in one write (MB section 6.12)."""
+
+MAX_READ_WRITE_REGISTERS = 121
+"""Registers written by function 23 (MB section 6.17)."""
+
+MAX_PDU = 253
+"""Bytes of the longest request or answer (MB section 4.1)."""
+
+ADDRESSES = 0x10000
+"""Items of one table (MB section 4.4)."""
+
+ON = 0xFF00
+"""What switches a single coil on; 0 switches it off (MB section 6.5)."""
 
 EXCEPTIONS = {
     1: "illegal_function",
@@ -35,9 +60,8 @@ EXCEPTIONS = {
 }
 """What each exception code says (MB section 7)."""
 
-_EXCEPTION_FLAG = 0x80
-_UNIT_AT = 6  # bytes before the unit id: transaction, protocol and length, two each
-_PDU_AT = 7
+EXCEPTION_FLAG = 0x80
+"""Set in the function code of an answer that refuses (MB section 7)."""
 
 
 class ExceptionResponse(RemoteError):
@@ -45,20 +69,64 @@ class ExceptionResponse(RemoteError):
 
 
 def read_request(function: int, address: int, count: int) -> bytes:
-    """The PDU that reads `count` items from `address` on (MB sections 6.1 to 6.4).
+    """Read `count` items from `address` on, with function 1, 2, 3 or 4 (MB sections 6.1 to 6.4).
 
-    Raises LocalError when the protocol cannot ask that.
+    Raises LocalError, as all requests here do, when the protocol cannot ask that.
     """
     limit = MAX_BITS if reads_bits(function) else MAX_REGISTERS
-    if not 1 <= count <= limit:
-        raise LocalError(f"function {function} reads 1 to {limit} items at once, not {count}", function=function)
-    if not 0 <= address <= 0x10000 - count:
-        raise LocalError(f"items {address} to {address + count - 1} are not all within 0 to 65535", address=address)
+    _check_span(function, address, count, limit)
     return struct.pack(">BHH", function, address, count)
 
 
+def write_coil(address: int, on: bool) -> bytes:
+    """Switch one coil (function 5, MB section 6.5)."""
+    _check_span(WRITE_SINGLE_COIL, address, 1, 1)
+    return struct.pack(">BHH", WRITE_SINGLE_COIL, address, ON if on else 0)
+
+
+def write_register(address: int, register: bytes) -> bytes:
+    """Write the two bytes of one holding register (function 6, MB section 6.6)."""
+    _check_span(WRITE_SINGLE_REGISTER, address, len(register) / 2, 1)
+    return struct.pack(">BH", WRITE_SINGLE_REGISTER, address) + register
+
+
+def write_coils(address: int, count: int, packed: bytes) -> bytes:
+    """Write `count` coils: the first is the lowest bit of the first byte (function 15, MB section 6.11)."""
+    _check_span(WRITE_MULTIPLE_COILS, address, count, MAX_WRITTEN_COILS)
+    if len(packed) != (count + 7) // 8:
+        raise LocalError(f"{count} coils are {(count + 7) // 8} bytes, not {len(packed)}", function=WRITE_MULTIPLE_COILS)
+    return struct.pack(">BHHB", WRITE_MULTIPLE_COILS, address, count, len(packed)) + packed
+
+
+def write_registers(address: int, registers: bytes) -> bytes:
+    """Write holding registers, two bytes each (function 16, MB section 6.12)."""
+    count = len(registers) / 2
+    _check_span(WRITE_MULTIPLE_REGISTERS, address, count, MAX_WRITTEN_REGISTERS)
+    head = struct.pack(">BHHB", WRITE_MULTIPLE_REGISTERS, address, int(count), len(registers))
+    return head + registers
+
+
+def mask_write(address: int, and_mask: int, or_mask: int) -> bytes:
+    """Make a holding register (register & and_mask) | (or_mask & ~and_mask) (function 22, MB section 6.16)."""
+    _check_span(MASK_WRITE_REGISTER, address, 1, 1)
+    for mask in (and_mask, or_mask):
+        if not 0 <= mask <= 0xFFFF:
+            raise LocalError(f"a mask has 16 bits, {mask} has not", function=MASK_WRITE_REGISTER)
+    return struct.pack(">BHHH", MASK_WRITE_REGISTER, address, and_mask, or_mask)
+
+
+def read_write(read_address: int, read_count: int, write_address: int, registers: bytes) -> bytes:
+    """Write holding registers, then read some, in one transaction (function 23, MB section 6.17)."""
+    function = READ_WRITE_MULTIPLE_REGISTERS
+    _check_span(function, read_address, read_count, MAX_REGISTERS)
+    count = len(registers) / 2
+    _check_span(function, write_address, count, MAX_READ_WRITE_REGISTERS)
+    spans = struct.pack(">BHHHHB", function, read_address, read_count, write_address, int(count), len(registers))
+    return spans + registers
+
+
 def read_size(function: int, count: int) -> int:
-    """Bytes of data in the response to a read of `count` items: 8 coils or half a register a byte."""
+    """Bytes of data in the answer to a read of `count` items: 8 coils or half a register a byte."""
     return (count + 7) // 8 if reads_bits(function) else 2 * count
 
 
@@ -71,53 +139,64 @@ def reads_bits(function: int) -> bool:
     raise LocalError(f"function {function} does not read coils, inputs or registers (want 1 to 4)", function=function)
 
 
-def frame_tail(unit_id: int, pdu: bytes) -> bytes:
-    """Everything of a TCP frame that follows its 2-byte transaction id (TCP section 3.1.3)."""
-    return struct.pack(">HHB", 0, 1 + len(pdu), unit_id) + pdu
+def answer_shape(request: bytes) -> tuple:
+    """(prefix, size): how the answer to a request begins, and how many bytes of data follow.
 
-
-def unframe(data: bytes) -> tuple:
-    """The first TCP frame in `data`, as (bytes consumed, transaction id, unit id, PDU); consumed is 0 for "need more".
-
-    Raises RemoteError (fields: `protocol_id` or `length`) as soon as the bytes that are there cannot begin a frame, so
-    a length is checked before anybody waits for it. At most `MAX_FRAME` bytes are ever needed.
+    A read is answered with its function and a byte count, a write with itself or with its span. The size is None where
+    the answer says it (function 43, MB section 6.21).
     """
-    if len(data) < _UNIT_AT:
-        if len(data) >= 4:
-            _check_protocol(struct.unpack_from(">H", data, 2)[0])
-        return 0, 0, 0, b""
-    transaction, protocol, length = struct.unpack_from(">HHH", data)
-    _check_protocol(protocol)
-    # The length counts the unit id and the PDU, and a PDU has a function code.
-    if not 2 <= length <= MAX_FRAME - _UNIT_AT:
-        limit = MAX_FRAME - _UNIT_AT
-        raise RemoteError(f"a frame announces {length} bytes after its length, want 2 to {limit}", length=length)
-    end = _UNIT_AT + length
-    if len(data) < end:
-        return 0, 0, 0, b""
-    return end, transaction, data[_UNIT_AT], data[_PDU_AT:end]
+    function = request[0]
+    if function <= READ_INPUT_REGISTERS:
+        size = read_size(function, struct.unpack_from(">H", request, 3)[0])
+        return bytes((function, size)), size
+    if function == READ_WRITE_MULTIPLE_REGISTERS:
+        size = 2 * struct.unpack_from(">H", request, 3)[0]
+        return bytes((function, size)), size
+    if function in (WRITE_MULTIPLE_COILS, WRITE_MULTIPLE_REGISTERS):
+        return request[:5], 0
+    if function in (WRITE_SINGLE_COIL, WRITE_SINGLE_REGISTER, MASK_WRITE_REGISTER):
+        return request, 0
+    if function == ENCAPSULATED_INTERFACE:
+        return request[:2], None
+    raise LocalError(f"function {function} is not supported", function=function)
 
 
-def read_response(pdu: bytes, function: int, size: int) -> bytes:
-    """The data in the response to a read: `size` bytes, see `read_size` (MB sections 6.1 to 6.4).
+def read_answer(pdu: bytes, prefix: bytes, size: int | None) -> bytes:
+    """The data in the answer to the request whose `answer_shape` is (prefix, size).
 
     Raises ExceptionResponse when the peer refused the request, RemoteError (field: `function`) when this is not the
-    response to it.
+    answer to it.
     """
-    if len(pdu) == 2 and pdu[0] == function | _EXCEPTION_FLAG:
-        code = pdu[1]
-        reason = EXCEPTIONS.get(code, f"exception_{code}")
-        text = f"function {function} answered with exception {code} ({reason})"
-        raise ExceptionResponse(text, function=function, exception_code=code, reason=reason)
+    function = prefix[0]
+    if len(pdu) == 2 and pdu[0] == function | EXCEPTION_FLAG:
+        raise refusal(function, pdu[1])
     if not pdu or pdu[0] != function:
         found = pdu[0] if pdu else None
         raise RemoteError(f"function {function} was answered with function {found}", function=found)
-    if len(pdu) != 2 + size or pdu[1] != size:
-        text = f"the response to function {function} is {len(pdu)} bytes long, want the count {size} and as many bytes"
-        raise RemoteError(text, function=function)
-    return pdu[2:]
+    if not pdu.startswith(prefix) or (size is not None and len(pdu) != len(prefix) + size):
+        wanted = f"{len(prefix) + size} bytes beginning" if size is not None else "bytes beginning"
+        text = f"the answer to function {function} is {len(pdu)} bytes beginning {pdu[:7].hex()}"
+        raise RemoteError(f"{text}, want {wanted} {prefix.hex()}", function=function)
+    return pdu[len(prefix) :]
 
 
-def _check_protocol(protocol: int) -> None:
-    if protocol:
-        raise RemoteError(f"a frame has protocol id {protocol}, want 0 (Modbus)", protocol_id=protocol)
+def refusal(function: int, code: int) -> ExceptionResponse:
+    """The error for exception `code` in answer to `function`."""
+    reason = EXCEPTIONS.get(code, f"exception_{code}")
+    text = f"function {function} answered with exception {code} ({reason})"
+    return ExceptionResponse(text, function=function, exception_code=code, reason=reason)
+
+
+def span_text(function: int, address: int, count: int) -> str:
+    """What a read covers, such as `hr:0-12` or `co:7`."""
+    return f"{TABLES[function]}:{address}" + (f"-{address + count - 1}" if count > 1 else "")
+
+
+def _check_span(function: int, address: int, count, limit: int) -> None:
+    if count != int(count):
+        raise LocalError("registers have two bytes each, and these are an odd number of bytes", function=function)
+    if not 1 <= count <= limit:
+        raise LocalError(f"function {function} takes 1 to {limit} items at once, not {int(count)}", function=function)
+    if not 0 <= address <= ADDRESSES - count:
+        last = address + int(count) - 1
+        raise LocalError(f"items {address} to {last} are not all within 0 to {ADDRESSES - 1}", address=address)
