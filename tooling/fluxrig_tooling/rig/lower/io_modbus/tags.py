@@ -58,7 +58,7 @@ class Point:
     """One tag, ready to be planned: it takes `width` items of `table` from `address` on.
 
     `bit` is that of a register read as bool. `conversion` is the slot that the runtime wants, without the tag's name
-    and, of a bool, without the mask.
+    and, of a bool, without the mask. `readable`: it is polled.
     """
 
     name: str
@@ -70,6 +70,8 @@ class Point:
     order: str
     bit: int
     conversion: tuple[Any, ...]
+    unit_id: int = 1
+    readable: bool = True
 
     @property
     def end(self) -> int:
@@ -151,6 +153,7 @@ class TagReader:
             order=self._spec.get("order", "ABCD"),
             bit=self._spec.get("bit", 0),
             conversion=conversion,
+            unit_id=self._spec.get("unit_id", self._gear.config["unit_id"]),
         )
 
     def _read_address(self) -> tuple[str, int]:
