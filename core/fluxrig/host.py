@@ -43,10 +43,17 @@ class Clock:
 
 
 class Stream:
-    """A byte stream in both directions, from `Host.connect`."""
+    """A byte stream in both directions, from `Host.connect` or `Host.serial`. One task may use it at a time."""
 
-    async def read(self, limit: int) -> bytes:
-        """At least one and at most `limit` bytes, as soon as any are there; b"" once the peer has closed."""
+    async def read(self, limit: int, timeout_ms: int = 0) -> bytes | None:
+        """At least one and at most `limit` bytes, as soon as any are there; b"" once the peer or we have closed.
+
+        None when nothing arrived within `timeout_ms`; 0 waits without end. A read that runs out of time or is cancelled
+        loses nothing: what arrives later is there for the next one. TransientError when the connection is lost, which
+        is also how a serial line ends whose adapter was pulled out.
+
+        Cheap enough for every answer of a fieldbus: unlike `Clock.wait_for` it needs no task and no timer of its own.
+        """
         raise NotImplementedError
 
     async def write(self, data: bytes) -> None:
@@ -54,7 +61,7 @@ class Stream:
         raise NotImplementedError
 
     async def close(self) -> None:
-        """Release the connection. Never raises, may be called twice."""
+        """Release the connection, and end the read of another task. Never raises, may be called twice."""
         raise NotImplementedError
 
 
@@ -123,6 +130,19 @@ class Host:
 
     async def connect(self, address: str, port: int, timeout_ms: int) -> Stream:
         """Open a TCP connection."""
+        raise NotImplementedError
+
+    async def serial(self, options: dict) -> Stream:
+        """Open a serial line: 8 data bits, all 256 values unharmed both ways. Input that waits there is discarded.
+
+        `options`: `path` (text: "/dev/ttyUSB0", or "uart1" on a device), `baud` (int), `parity` ("none", "even" or
+        "odd"), `stop_bits` (1 or 2), `rs485` (bool: the driver switches the transceiver, by RTS), `direction_pin`,
+        `tx_pin` and `rx_pin` (int or None: pins of a device; the first is high while bytes are sent).
+
+        A line has one user: the others of this platform are kept out where it can. LocalError when there never was such
+        a line, it may not be opened, or the platform cannot do what an option asks. TransientError when it is in use,
+        or has been there and is gone.
+        """
         raise NotImplementedError
 
     def mqtt(self, options: dict) -> Mqtt:

@@ -84,6 +84,43 @@ async def test_a_full_pipe_holds_the_writer_back():
     assert got == Pipe.CAPACITY + 10
 
 
+async def test_a_read_runs_out_of_time_on_the_virtual_clock_and_loses_nothing():
+    clock = VirtualClock()
+    a, b = null_modem(clock)
+    reading = asyncio.create_task(b.read(10, timeout_ms=50))
+    await clock.advance(49)
+    assert not reading.done()
+    await clock.advance(1)
+    assert await reading is None
+    await a.write(b"late")
+    assert await b.read(10, timeout_ms=50) == b"late"
+
+
+async def test_a_read_with_time_to_spare_gets_what_arrives():
+    clock = VirtualClock()
+    a, b = null_modem(clock)
+    reading = asyncio.create_task(b.read(10, timeout_ms=50))
+    await clock.advance(20)
+    await a.write(b"now")
+    await clock.advance(0)
+    assert await reading == b"now"
+    cancelled = asyncio.create_task(b.read(10, timeout_ms=50))
+    await clock.advance(1)
+    cancelled.cancel()
+    await raises_async(asyncio.CancelledError, cancelled)
+    await a.write(b"kept")
+    assert await b.read(10) == b"kept"
+    ending = asyncio.create_task(b.read(10, timeout_ms=50))
+    await clock.advance(1)
+    await b.close()
+    assert await ending == b""
+
+
+async def test_a_null_modem_without_a_clock_says_that_it_knows_no_time():
+    _, b = null_modem()
+    assert "clock" in str(await raises_async(LocalError, b.read(10, timeout_ms=5)))
+
+
 async def test_hosts_on_one_network_reach_each_other():
     network = Network()
     host = MemoryHost(network=network)
@@ -98,6 +135,68 @@ async def test_hosts_on_one_network_reach_each_other():
     assert "refused" in str(await raises_async(TransientError, host.connect("plc", 503, 1000)))
     network.unlisten("plc", 502)
     await raises_async(TransientError, host.connect("plc", 502, 1000))
+
+
+LINE = {"path": "/dev/ttyUSB0", "baud": 9600, "parity": "even", "stop_bits": 1, "rs485": False}
+
+
+async def upper(stream):
+    """A device that answers with capitals, at 9600 baud; at any other rate it makes noise."""
+    while True:
+        data = await stream.read(100)
+        if not data:
+            return
+        await stream.write(data.upper() if stream.options["baud"] == 9600 else b"\xff")
+
+
+async def test_a_serial_line_has_a_device_at_its_other_end():
+    host = MemoryHost()
+    host.network.listen_serial("/dev/ttyUSB0", upper)
+    line = await host.serial(LINE)
+    await line.write(b"ask")
+    assert await line.read(100) == b"ASK"
+    reading = asyncio.create_task(line.read(100, timeout_ms=20))
+    await host.clock.advance(20)
+    assert await reading is None
+    await line.close()
+    assert await line.read(100) == b""
+    line = await host.serial(dict(LINE, baud=19200))
+    await line.write(b"ask")
+    assert await line.read(100) == b"\xff"
+
+
+async def test_an_unknown_serial_line_names_the_known_ones():
+    host = MemoryHost()
+    assert "none" in str(await raises_async(LocalError, host.serial(LINE)))
+    host.network.listen_serial("/dev/ttyS1", upper)
+    error = await raises_async(LocalError, host.serial(LINE))
+    assert error.path == "/dev/ttyUSB0" and "/dev/ttyS1" in str(error)
+
+
+async def test_a_serial_line_has_one_user_at_a_time():
+    network = Network()
+    network.listen_serial("/dev/ttyUSB0", upper)
+    host, other = MemoryHost(network=network), MemoryHost(network=network)
+    line = await host.serial(LINE)
+    assert "busy" in str(await raises_async(TransientError, other.serial(LINE)))
+    await line.close()
+    await (await other.serial(LINE)).close()
+
+
+async def test_an_adapter_that_is_pulled_out_and_plugged_in_again():
+    host = MemoryHost()
+    host.network.listen_serial("/dev/ttyUSB0", upper)
+    line = await host.serial(LINE)
+    reading = asyncio.create_task(line.read(100))
+    await host.clock.advance(1)
+    await host.network.unlisten_serial("/dev/ttyUSB0")
+    assert (await raises_async(TransientError, reading)).path == "/dev/ttyUSB0"
+    await raises_async(TransientError, line.write(b"x"))
+    await raises_async(TransientError, host.serial(LINE))
+    host.network.listen_serial("/dev/ttyUSB0", upper)
+    line = await host.serial(LINE)
+    await line.write(b"back")
+    assert await line.read(100) == b"BACK"
 
 
 async def test_the_broker_keeps_what_is_retained_and_publishes_wills():
