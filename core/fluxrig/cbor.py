@@ -1,18 +1,33 @@
 """Deterministic CBOR, strict in both directions (RFC 8949, core deterministic encoding of section 4.2.1).
 
 One value has one encoding: shortest integers, the shortest float that keeps the value, definite lengths, map keys in
-bytewise order of their encodings. Values are bool, int (-2**64 to 2**64-1), float, text, bytes, None, and lists and
-text-keyed maps of these. Tags, `undefined` and other simple values are refused. So equal values are equal bytes on
-every node, and whatever `loads` accepts, `dumps` writes again byte for byte.
+bytewise order of their encodings. Values are bool, int (-2**64 to 2**64-1), float, Decimal, text, bytes, None, and
+lists and text-keyed maps of these. A Decimal is a decimal fraction (section 3.4.4): tag 4 on a list of its exponent
+and its mantissa, both integers within the limits of `fluxrig.decimal`. It keeps its places: 1.0 and 1 are different
+bytes. In depth it counts as a number, not as a list. Other tags, `undefined` and other simple values are refused. So
+one value is the same bytes on every node, and whatever `loads` accepts, `dumps` writes again byte for byte.
 """
 
-from struct import pack, unpack_from
+from struct import unpack_from
 
+from fluxrig.decimal import EXPONENT, Decimal
 from fluxrig.errors import LocalError, RemoteError
 from fluxrig.floats import DOUBLE, HALF, float_bytes, read_float
-
-UINT, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG = range(7)
-"""Major types (section 3.1)."""
+from fluxrig.scalars import (
+    ARRAY,
+    BYTES,
+    FRACTION,
+    MAP,
+    NEGATIVE,
+    TEXT,
+    UINT,
+    decimal_bytes,
+    head,
+    int_bytes,
+    is_unicode,
+    refusal,
+    text_bytes,
+)
 
 NULL = 0xF6
 LITERALS = {0xF4: False, 0xF5: True, NULL: None}
@@ -29,8 +44,8 @@ _QUOTED = 40  # characters of a key that an error repeats
 def dumps(value, max_depth: int = 16) -> bytes:
     """The encoding of `value`. Tuples are written as lists, bytearray and memoryview as bytes.
 
-    LocalError, its `path` the offending value, for other types, integers beyond 64 bits, text with surrogates, keys
-    that are not text, and lists and maps nested deeper than `max_depth`.
+    LocalError, its `path` the offending value, for other types, integers beyond 64 bits, Decimals beyond their limits,
+    text with surrogates, keys that are not text, and lists and maps nested deeper than `max_depth`.
     """
     out: list = []
     write(out, value, max_depth)
@@ -96,10 +111,12 @@ class Reader:
             return self.map(self.item)
         if major == ARRAY:
             return self._list()
-        if first not in LITERALS:
-            raise error(start, f"{_NAMES[major]} (0x{first:02x}) is not accepted")
-        self.pos = start + 1
-        return LITERALS[first]
+        if first in LITERALS:
+            self.pos = start + 1
+            return LITERALS[first]
+        if first == FRACTION[0]:
+            return self.decimal()
+        raise error(start, f"{_NAMES[major]} (0x{first:02x}) is not accepted")
 
     def null(self) -> bool:
         """Whether a null comes next, which is then read."""
@@ -118,6 +135,13 @@ class Reader:
         if limits and not limits[0] <= value <= limits[1]:
             raise error(start, f"{value} is not within {limits[0]} to {limits[1]}")
         return value
+
+    def decimal(self) -> Decimal:
+        """A decimal fraction."""
+        self.expect(FRACTION[:1], "tag 4")
+        self.expect(FRACTION[1:], "a list of 2, the exponent and the mantissa")
+        exponent = self.integer(EXPONENT)
+        return Decimal(self.integer(), exponent)
 
     def byte_string(self) -> bytes:
         """A byte string."""
@@ -153,7 +177,7 @@ class Reader:
             text = self.data[begin:end].decode()
         except UnicodeError:
             text = ""
-        if len(text) != size and not _is_unicode(text, size):
+        if len(text) != size and not is_unicode(text, size):
             raise error(start, "the text is not UTF-8")
         return text
 
@@ -264,6 +288,8 @@ def write(out: list, value, max_depth: int) -> None:
         out.append(float_bytes(value))
     elif isinstance(value, int):
         out.append(int_bytes(value))
+    elif isinstance(value, Decimal):
+        out.append(decimal_bytes(value))
     elif isinstance(value, (bytes, bytearray, memoryview)):
         raw = bytes(value)
         out.append(head(BYTES, len(raw)))
@@ -281,7 +307,8 @@ def write(out: list, value, max_depth: int) -> None:
             for index, item in enumerate(value):
                 write_at(f"[{index}]", out, item, max_depth - 1)
     else:
-        raise refusal(f"{type(value)} cannot be encoded (want bool, int, float, text, bytes, None, list or map)")
+        wanted = "bool, int, float, Decimal, text, bytes, None, list or map"
+        raise refusal(f"{type(value)} cannot be encoded (want {wanted})")
 
 
 def write_at(key: str, out: list, value, max_depth: int) -> None:
@@ -291,57 +318,3 @@ def write_at(key: str, out: list, value, max_depth: int) -> None:
     except LocalError as exc:
         path = exc.path
         raise refusal(exc.reason, key + path if not path or path[0] == "[" else f"{key}.{path}") from None
-
-
-def head(major: int, argument: int) -> bytes:
-    """The first bytes of an item: its type and its argument, 0 to 2**64-1 (section 3)."""
-    major <<= 5
-    if argument < 24:
-        return (major | argument).to_bytes(1, "big")
-    if argument < 1 << 8:
-        return pack(">BB", major | 24, argument)
-    if argument < 1 << 16:
-        return pack(">BH", major | 25, argument)
-    if argument < 1 << 32:
-        return pack(">BI", major | 26, argument)
-    return pack(">BQ", major | 27, argument)
-
-
-def int_bytes(value: int) -> bytes:
-    """The encoding of an integer. LocalError beyond -2**64 to 2**64-1."""
-    if 0 <= value < 1 << 64:
-        return head(UINT, value)
-    if -1 << 64 <= value < 0:
-        return head(NEGATIVE, -1 - value)
-    raise refusal("an integer beyond 64 bits cannot be encoded")
-
-
-def text_bytes(text: str) -> bytes:
-    """The encoding of text. LocalError when it is not text, or holds surrogates, which UTF-8 cannot."""
-    if not isinstance(text, str):
-        raise refusal(f"a key must be text, not {text!r}")
-    try:
-        raw = text.encode()
-    except UnicodeError:
-        raw = b""
-    if len(raw) != len(text) and not _is_unicode(text, len(raw)):
-        raise refusal("text with surrogates cannot be encoded")
-    return head(TEXT, len(raw)) + raw
-
-
-def refusal(reason: str, path: str = "") -> LocalError:
-    """The error to raise for the value at `path` of what is being encoded."""
-    return LocalError(f"{path}: {reason}" if path else reason, path=path, reason=reason)
-
-
-def _is_unicode(text: str, size: int) -> bool:
-    """Whether `text` came from, or goes to, `size` bytes of well-formed UTF-8 (RFC 3629).
-
-    Not every interpreter that runs this refuses surrogates, overlong forms and codes beyond U+10FFFF by itself.
-    """
-    for char in text:
-        code = ord(char)
-        if 0xD800 <= code < 0xE000 or code > 0x10FFFF:
-            return False
-        size -= 1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4
-    return size == 0

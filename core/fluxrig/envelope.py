@@ -9,6 +9,7 @@ from struct import calcsize, pack, unpack_from
 
 from fluxrig import cbor
 from fluxrig.msg import FluxMsg
+from fluxrig.scalars import head, int_bytes
 
 TIME_MIN = 1 << 32
 TIME_MAX = (1 << 63) - 1
@@ -32,11 +33,11 @@ class Envelope:
         self.flags = msg.flags
         self.names: list = []
         self.order: list = []
-        runs = [b"\x64meta" + cbor.dumps(self.meta) + b"\x64path" + cbor.head(cbor.ARRAY, len(msg.path))]
+        runs = [b"\x64meta" + cbor.dumps(self.meta) + b"\x64path" + head(cbor.ARRAY, len(msg.path))]
         for gear, port, _ in msg.path:
             runs[-1] += b"\xa3\x61g\x50" + bytes(gear) + b"\x61p\x50" + bytes(port) + b"\x61t\x1b"
             runs.append(b"")
-        runs[-1] += b"\x65flags" + cbor.int_bytes(msg.flags) + b"\x65trace\x78\x20"
+        runs[-1] += b"\x65flags" + int_bytes(msg.flags) + b"\x65trace\x78\x20"
         self.first = runs[0]
         self.hops = [(bytes(hop[0]), bytes(hop[1]), run) for hop, run in zip(msg.path, runs[1:])]
         self.last = _SRC_ID + bytes(msg.src_id)

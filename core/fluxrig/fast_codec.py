@@ -18,12 +18,12 @@ from binascii import hexlify, unhexlify
 from struct import pack, unpack_from
 
 from fluxrig import cbor
-from fluxrig.cbor import head, int_bytes, text_bytes
 from fluxrig.codec import Codec
 from fluxrig.envelope import TIME_MAX, TIME_MIN, Envelope
 from fluxrig.errors import FluxError
 from fluxrig.floats import DOUBLE, HALF, SINGLE, float_bytes, read_float
 from fluxrig.msg import FluxMsg
+from fluxrig.scalars import head, int_bytes, text_bytes
 
 _ID = b"\xaa\x62id\x50"
 _TS = b"\x62ts\x1b"
