@@ -13,6 +13,7 @@ with `ctx.spawn` from `init` or `start`.
 """
 
 from fluxrig.errors import LocalError
+from fluxrig.ids import NIL_ID
 from fluxrig.msg import FluxMsg
 
 REJECT = "reject"
@@ -64,9 +65,10 @@ class Context:
         self._ports = ports
 
     def message(
-        self, data: dict, meta: dict, raw: bytes | None = None, ts: int | None = None, port: str = "out"
+        self, data: dict, meta: dict, raw: bytes | None = None, ts: int | None = None, port: str = "out", cause=None
     ) -> FluxMsg:
-        """A new event entering the rig here, with its own trace.
+        """A new event entering the rig here, with its own trace; or, with the message that is its `cause`, with the
+        trace of that, and `ref_id` pointing at it.
 
         `meta` must hold `machine.id`: take `ctx.meta(...)` once and pass the same dict for every message of one kind.
         `ts` is the source time in Unix ns, now by default.
@@ -78,11 +80,12 @@ class Context:
         # The trace of an event is the id of the message it entered with: unique, W3C-valid and no extra entropy.
         return FluxMsg(
             event_id,
-            event_id.hex(),
+            event_id.hex() if cause is None else cause.trace,
             self._gear_id,
             meta,
             data,
             ts,
+            NIL_ID if cause is None else cause.id,
             raw=raw,
             path=((self._gear_id, self._ports[port], ts),),
             mint=ids.mint,
@@ -102,6 +105,13 @@ class Context:
         """Run the coroutine function `work` as a supervised task: it starts with the Rack, ends with it, and is
         restarted with back-off when it fails."""
         self._rack.spawn(self, name, work)
+
+    def shared(self, key: str, make):
+        """What the Gears of this Rack share under `key`: made by `make()` for the first that asks.
+
+        Whoever shares a thing counts its users and releases it with the last of them.
+        """
+        return self._rack.shared(key, make)
 
     def secret(self, value):
         """The text of a configured value: a `{"secret": name}` map is looked up on this Host, the rest is as it is."""

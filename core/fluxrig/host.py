@@ -56,6 +56,13 @@ class Stream:
         """
         raise NotImplementedError
 
+    def discard(self) -> int:
+        """Throw away what has arrived and was not read, without waiting: how many bytes that was.
+
+        TransientError when the connection is known to be at its end.
+        """
+        raise NotImplementedError
+
     async def write(self, data: bytes) -> None:
         """Send all of `data`. Returns when the platform has taken it, which may be before the peer has."""
         raise NotImplementedError

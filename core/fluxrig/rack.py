@@ -36,6 +36,7 @@ class Rack:
         self.supervisor = Supervisor(host.clock, host.log)
         self.ids = IdSource(host.clock.wall_ns, host.entropy)
         self.stations: list[Station] = []
+        self._shared: dict = {}
         self._started: list[Station] = []  # in the order of their start
         self._endings: list = []  # tasks that release killed Gears
         contexts = []
@@ -60,6 +61,12 @@ class Rack:
     def spawn(self, context: Context, name: str, work) -> None:
         """Register a supervised task; see `Context.spawn`."""
         self.supervisor.add(next(s for s in self.stations if s.name == context.name), name, work)
+
+    def shared(self, key: str, make):
+        """What the Gears share under `key`; see `Context.shared`."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
 
     async def start(self) -> None:
         """Start every Gear, receivers first, then let their tasks run.

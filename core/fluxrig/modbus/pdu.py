@@ -60,6 +60,9 @@ EXCEPTIONS = {
 }
 """What each exception code says (MB section 7)."""
 
+GATEWAY_CODES = (10, 11)
+"""The exceptions of a gateway that cannot reach the unit."""
+
 EXCEPTION_FLAG = 0x80
 """Set in the function code of an answer that refuses (MB section 7)."""
 
@@ -94,7 +97,9 @@ def write_coils(address: int, count: int, packed: bytes) -> bytes:
     """Write `count` coils: the first is the lowest bit of the first byte (function 15, MB section 6.11)."""
     _check_span(WRITE_MULTIPLE_COILS, address, count, MAX_WRITTEN_COILS)
     if len(packed) != (count + 7) // 8:
-        raise LocalError(f"{count} coils are {(count + 7) // 8} bytes, not {len(packed)}", function=WRITE_MULTIPLE_COILS)
+        raise LocalError(
+            f"{count} coils are {(count + 7) // 8} bytes, not {len(packed)}", function=WRITE_MULTIPLE_COILS
+        )
     return struct.pack(">BHHB", WRITE_MULTIPLE_COILS, address, count, len(packed)) + packed
 
 

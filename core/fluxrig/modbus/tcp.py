@@ -6,7 +6,7 @@ Source: MODBUS Messaging on TCP/IP Implementation Guide V1.0b ("TCP" below).
 import struct
 
 from fluxrig.errors import RemoteError
-from fluxrig.modbus.pdu import MAX_PDU
+from fluxrig.modbus.pdu import GATEWAY_CODES, MAX_PDU, ExceptionResponse, read_answer
 
 HEADER = 7
 """Bytes before the PDU: transaction, protocol and length, two each, and the unit id (TCP section 3.1.3)."""
@@ -46,3 +46,126 @@ def unframe(data: bytes) -> tuple:
 def _check_protocol(protocol: int) -> None:
     if protocol:
         raise RemoteError(f"a frame has protocol id {protocol}, want 0 (Modbus)", protocol_id=protocol)
+
+
+class Transactions:
+    """The requests under way on one connection, and the answers to them, told apart by transaction id.
+
+    `under_way` holds [id as two bytes, request], oldest first. Answers may come in any order, and an answer that nobody
+    waits for any more is a stray: it is counted and thrown away. An id that was never used is a broken peer. Ids go on
+    counting over connections, because a gateway may answer late into the next one.
+
+    `tally` has the counters `strays` and `exceptions`. `unreachable` is the last answer of a gateway that it cannot reach
+    the unit, None unless there was one since `send`.
+    """
+
+    RECENT = 4096
+    """How many ids back an answer may come late."""
+
+    def __init__(self, tally):
+        self.under_way: list = []
+        self.unreachable: ExceptionResponse | None = None
+        self._tally = tally
+        self._last = 0
+        self._used = 0
+        self._rest = b""
+
+    def send(self, requests: list) -> bytes:
+        """The frames to send for `requests`, which are under way from now on."""
+        out = []
+        last = self._last
+        for request in requests:
+            if request.frame is None:
+                _prepare(request)
+            last = (last + 1) & 0xFFFF
+            transaction = last.to_bytes(2, "big")
+            self.under_way.append([transaction, request])
+            out.append(transaction)
+            out.append(request.frame)
+        self._last = last
+        self._used = min(self._used + len(requests), self.RECENT)
+        self.unreachable = None
+        return b"".join(out)
+
+    def receive(self, data: bytes, now_ns: int) -> int:
+        """Hand each answer in `data` to its request; how many requests that settled.
+
+        RemoteError for what is no answer to any of them. After that the connection is of no more use.
+        """
+        if self._rest:
+            data = self._rest + data
+        at = 0
+        end = len(data)
+        settled = 0
+        # Nearly always the answers come whole and in order, each as long as its request says: no need to take them apart.
+        for transaction, request in self.under_way:
+            expected = request.expected
+            stop = at + 2 + len(expected) + (request.size or 0)
+            if stop > end or data[at : at + 2] != transaction or not data.startswith(expected, at + 2):
+                break
+            request.take(data[at + 2 + len(expected) : stop], now_ns)
+            at = stop
+            settled += 1
+        if settled:
+            del self.under_way[:settled]
+        if at < end:
+            rest = data[at:]
+            used, transaction_id, unit_id, pdu = unframe(rest)
+            while used:
+                settled += self._settle(transaction_id, unit_id, pdu, now_ns)
+                rest = rest[used:]
+                used, transaction_id, unit_id, pdu = unframe(rest)
+            self._rest = rest
+        else:
+            self._rest = b""
+        return settled
+
+    def forget(self) -> list:
+        """The requests under way, whose answers will be strays from now on."""
+        requests = [request for _, request in self.under_way]
+        self.under_way = []
+        return requests
+
+    def restart(self) -> None:
+        """There is a new connection: nothing is under way on it, and nothing has come."""
+        self.under_way = []
+        self._rest = b""
+
+    def _settle(self, transaction_id: int, unit_id: int, pdu: bytes, now_ns: int) -> int:
+        wanted = transaction_id.to_bytes(2, "big")
+        for index, (transaction, request) in enumerate(self.under_way):
+            if transaction == wanted:
+                break
+        else:
+            if (self._last - transaction_id) & 0xFFFF >= self._used:
+                raise RemoteError(
+                    f"the answer has transaction id {transaction_id}, which was not used", transaction_id=transaction_id
+                )
+            self._tally.strays += 1
+            return 0
+        if unit_id != request.unit_id:
+            raise RemoteError(f"unit {request.unit_id} was asked, unit {unit_id} answered", unit_id=unit_id)
+        try:
+            answer = read_answer(pdu, request.prefix, request.size)
+        except ExceptionResponse as exc:
+            self._tally.exceptions += 1
+            if exc.exception_code in GATEWAY_CODES:
+                self.unreachable = exc
+            answer = exc
+        del self.under_way[index]
+        if isinstance(answer, bytes):
+            request.take(answer, now_ns)
+        else:
+            request.fail(answer)
+        return 1
+
+
+def _prepare(request) -> None:
+    request.frame = frame_tail(request.unit_id, request.pdu)
+    # With a size that only the answer knows, no beginning of a frame can be told: this one never comes.
+    prefix = request.prefix
+    request.expected = (
+        b"\xff"
+        if request.size is None
+        else (struct.pack(">HHB", 0, 1 + len(prefix) + request.size, request.unit_id) + prefix)
+    )

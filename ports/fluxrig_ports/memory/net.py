@@ -26,6 +26,14 @@ class Pipe:
         self._changed.set()
         return chunk
 
+    def discard(self) -> int:
+        if self.closed:
+            raise TransientError("the peer has closed the connection")
+        size = len(self._bytes)
+        self._bytes = b""
+        self._changed.set()
+        return size
+
     async def write(self, data: bytes) -> None:
         while data:
             if self.closed:
@@ -74,6 +82,9 @@ class NullModem(Stream):
 
     async def read(self, limit: int, timeout_ms: int = 0) -> bytes | None:
         return await self._inbound.read(limit, timeout_ms)
+
+    def discard(self) -> int:
+        return self._inbound.discard()
 
     async def write(self, data: bytes) -> None:
         await self._outbound.write(bytes(data))

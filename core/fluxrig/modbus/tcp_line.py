@@ -1,0 +1,77 @@
+"""A line of Modbus/TCP: several requests may be under way at once, told apart by their transaction ids."""
+
+from fluxrig.host import Host, Stream
+from fluxrig.modbus.line import Line, Lost, Unanswered, Unreachable
+from fluxrig.modbus.rest import Rest
+from fluxrig.modbus.tcp import MAX_FRAME, Transactions
+
+
+class TcpLine(Line):
+    """Config (compiled): as `Line`, and {"pipeline"}: how many requests may be under way.
+
+    A unit that is not known to answer is asked one request first.
+    """
+
+    def __init__(self, host: Host, name: str, config: dict, log):
+        super().__init__(host, name, config, log)
+        self._transactions = Transactions(self)
+        self._delay_us = config["request_delay_ms"] * 1000
+        self._window = 1 if self._delay_us else config["pipeline"]
+        self._read_limit = MAX_FRAME * self._window
+        self._ready_at: int | None = None
+
+    async def _exchange(self, stream: Stream, unit: Rest, requests: list, deadline: int | None) -> None:
+        clock = self._clock
+        transactions = self._transactions
+        under_way = transactions.under_way
+        window = self._window if unit.known and unit.reason is None else 1
+        timeout_us = self._timeout_us
+        first = self._next
+        end = len(requests)
+        if self._delay_us:
+            await self._wait_delay()
+        while True:
+            at = self._next
+            if at < end and len(under_way) < window and (at == first or not self._turns.is_wanted(deadline)):
+                self._next = min(at + window - len(under_way), end)
+                await stream.write(transactions.send(requests[at : self._next]))
+            if not under_way:
+                return
+            limit = clock.ticks_add(clock.ticks_us(), timeout_us)
+            left_us = timeout_us
+            while True:
+                data = await stream.read(self._read_limit, (left_us + 999) // 1000)
+                if not data:
+                    break
+                self._heard = True
+                if transactions.receive(data, clock.wall_ns()):
+                    break
+                # Strays and pieces give no more time.
+                left_us = clock.ticks_diff(limit, clock.ticks_us())
+                if left_us <= 0:
+                    data = None
+                    break
+            if data is None:
+                raise Unanswered(f"no answer within {timeout_us // 1000} ms")
+            if not data:
+                raise Lost("the peer closed the connection")
+            if transactions.unreachable:
+                raise Unreachable(str(transactions.unreachable), reason=transactions.unreachable.reason)
+            window = self._window
+            if self._delay_us:
+                self._ready_at = clock.ticks_add(clock.ticks_us(), self._delay_us)
+                if self._next < end and not self._turns.is_wanted(deadline):
+                    await self._wait_delay()
+
+    async def _wait_delay(self) -> None:
+        """Wait until the last answer is as long ago as the device needs."""
+        if self._ready_at is not None:
+            left_us = self._clock.ticks_diff(self._ready_at, self._clock.ticks_us())
+            if 0 < left_us <= self._delay_us:  # more than that is a clock that has wrapped since
+                await self._clock.sleep_until(self._ready_at)
+
+    def _unanswered(self) -> list:
+        return self._transactions.forget()
+
+    def _forget(self) -> None:
+        self._transactions.restart()
