@@ -19,11 +19,12 @@ from struct import pack, unpack_from
 
 from fluxrig import cbor
 from fluxrig.codec import Codec
+from fluxrig.decimal import Decimal
 from fluxrig.envelope import TIME_MAX, TIME_MIN, Envelope
 from fluxrig.errors import FluxError
 from fluxrig.floats import DOUBLE, HALF, SINGLE, float_bytes, read_float
 from fluxrig.msg import FluxMsg
-from fluxrig.scalars import head, int_bytes, text_bytes
+from fluxrig.scalars import FRACTION, decimal_bytes, head, int_bytes, text_bytes
 
 _ID = b"\xaa\x62id\x50"
 _TS = b"\x62ts\x1b"
@@ -36,6 +37,7 @@ _END_SIZE = 95  # flags to src_id, where flags is one byte
 
 _NEGATIVE = cbor.NEGATIVE << 5
 _INTEGER_END = cbor.BYTES << 5
+_TAG_4, _LIST_OF_2 = FRACTION
 _SHORT_TEXT = 0x5F  # with up to 23 bytes: the first byte less this is the size of the item
 _LONG_TEXT = 0x78
 _LONGEST_NAME = 257  # 255 bytes, their length in one byte, and _LONG_TEXT
@@ -140,6 +142,8 @@ class FastCodec(Codec):
                     out.append(float_bytes(value))
                 elif kind is int:
                     out.append(int_bytes(value))
+                elif kind is Decimal:
+                    out.append(decimal_bytes(value))
                 elif kind is bool:
                     out.append(b"\xf5" if value else b"\xf4")
                 else:
@@ -223,6 +227,8 @@ class FastCodec(Codec):
                     pos = end + size
                 if first >= _NEGATIVE:
                     value = -1 - value
+            elif first == _TAG_4:
+                value, pos = _decimal(data, end)
             elif first in cbor.LITERALS:
                 value = cbor.LITERALS[first]
                 pos = end + 1
@@ -276,6 +282,26 @@ class FastCodec(Codec):
         for name in new:
             self._encoded[name] = new[name]
             self._names[new[name]] = name
+
+
+def _decimal(data: bytes, begin: int) -> tuple:
+    """(value, offset behind it) of the decimal fraction at `begin`; FluxError or KeyError when it is malformed."""
+    exponent = data[begin + 2]
+    if exponent >= _NEGATIVE:
+        exponent = 0x1F - exponent
+    first = data[begin + 3]
+    if data[begin + 1] != _LIST_OF_2 or not -24 <= exponent < 24 or first >= _INTEGER_END:
+        reader = cbor.Reader(data, 0, begin)
+        return reader.decimal(), reader.pos
+    value = first & 0x1F
+    pos = begin + 4
+    if value > 23:
+        layout, size, least = _INTEGERS[value]
+        value = unpack_from(layout, data, pos)[0]
+        if value < least:
+            raise cbor.error(begin + 3, f"{value} is not in its shortest form")
+        pos += size - 1
+    return Decimal(-1 - value if first >= _NEGATIVE else value, exponent), pos
 
 
 class DeviceCodec(FastCodec):

@@ -1,6 +1,7 @@
 from expect import raises
 
 from fluxrig import cbor
+from fluxrig.decimal import Decimal
 from fluxrig.errors import LocalError, RemoteError
 
 # RFC 8949 appendix A, table 6: what is within our subset and in deterministic form.
@@ -57,6 +58,33 @@ VECTORS: tuple = (
     ("a26161016162820203", {"a": 1, "b": [2, 3]}),
     ("826161a161626163", ["a", {"b": "c"}]),
     ("a56161614161626142616361436164614461656145", {"a": "A", "b": "B", "c": "C", "d": "D", "e": "E"}),
+)
+
+# Decimal fractions; the first is the example of RFC 8949 section 3.4.4. Then the widths of both integers and the ends.
+FRACTIONS = (
+    ("c48221196ab3", Decimal(27315, -2)),
+    ("c4822018ce", Decimal(206, -1)),
+    ("c4820000", Decimal(0, 0)),
+    ("c482200a", Decimal(10, -1)),
+    ("c4820001", Decimal(1, 0)),
+    ("c482020c", Decimal(12, 2)),
+    ("c4821701", Decimal(1, 23)),
+    ("c482181801", Decimal(1, 24)),
+    ("c482184001", Decimal(1, 64)),
+    ("c4823720", Decimal(-1, -24)),
+    ("c482381820", Decimal(-1, -25)),
+    ("c482383f20", Decimal(-1, -64)),
+    ("c48220 17", Decimal(23, -1)),
+    ("c48220 1818", Decimal(24, -1)),
+    ("c48220 190100", Decimal(256, -1)),
+    ("c48220 1a00010000", Decimal(1 << 16, -1)),
+    ("c48220 1affffffff", Decimal((1 << 32) - 1, -1)),
+    ("c48220 1b0000000100000000", Decimal(1 << 32, -1)),
+    ("c48220 1bffffffffffffffff", Decimal((1 << 64) - 1, -1)),
+    ("c48220 3903e7", Decimal(-1000, -1)),
+    ("c48220 3bffffffffffffffff", Decimal(-1 << 64, -1)),
+    ("82c482200af5", [Decimal(10, -1), True]),
+    ("a16174c4822018ce", {"t": Decimal(206, -1)}),
 )
 
 # The rest of that table: bignums, tags, other simple values, keys that are not text, longer forms, indefinite lengths.
@@ -139,6 +167,29 @@ MALFORMED = (
     ("double: largest single", "fb47efffffe0000000", 0),
     ("double: NaN with payload", "fb7ff8000000000001", 0),
     ("double: cut short", "fb3ff80000000000", 0),
+    ("decimal: nothing after the tag", "c4", 1),
+    ("decimal: a tag in two bytes", "d804822001", 0),
+    ("decimal: another tag", "81c5822001", 1),
+    ("decimal: an integer after the tag", "81c401", 2),
+    ("decimal: text after the tag", "c46130", 1),
+    ("decimal: a list of one", "c48120", 1),
+    ("decimal: a list of three", "c483200102", 1),
+    ("decimal: length in two bytes", "c498022001", 1),
+    ("decimal: an indefinite list", "c49f2001ff", 1),
+    ("decimal: no integers", "c482", 2),
+    ("decimal: no mantissa", "c48220", 3),
+    ("decimal: mantissa cut short", "c4822019ff", 3),
+    ("decimal: a float for an exponent", "c482f9bc0001", 2),
+    ("decimal: null for an exponent", "c482f601", 2),
+    ("decimal: exponent 65", "c482184101", 2),
+    ("decimal: exponent -65", "c482384001", 2),
+    ("decimal: exponent beyond any memory", "c4821b7fffffffffffffff01", 2),
+    ("decimal: exponent in a longer form", "c482380001", 2),
+    ("decimal: mantissa in a longer form", "c482201817", 3),
+    ("decimal: a float for a mantissa", "c48220f93c00", 3),
+    ("decimal: text for a mantissa", "c482206131", 3),
+    ("decimal: a bignum for a mantissa", "c48220c249010000000000000000", 3),
+    ("decimal: a decimal for a mantissa", "c48220c4822001", 3),
     ("a break without a beginning", "ff", 0),
     ("reserved simple value", "fc", 0),
     ("trailing bytes", "0000", 1),
@@ -174,9 +225,20 @@ def same(a, b):
     return repr(a) == repr(b)
 
 
+def unchecked(mantissa, exponent):
+    return Decimal(mantissa, exponent)
+
+
 def test_appendix_a_reads_and_writes():
     for text, value in VECTORS:
         data = bytes.fromhex(text)
+        assert same(cbor.loads(data), value), text
+        assert cbor.dumps(value) == data, text
+
+
+def test_decimal_fractions_read_and_write():
+    for text, value in FRACTIONS:
+        data = bytes.fromhex(text.replace(" ", ""))
         assert same(cbor.loads(data), value), text
         assert cbor.dumps(value) == data, text
 
@@ -262,6 +324,15 @@ def test_values_that_cannot_be_written_are_named():
         ({"a": {b"b": 2}}, "a"),
         ({"a": "\ud800"}, "a"),
         ({"a": {"\udfff": 1}}, "a"),
+        ({"a": [Decimal(1 << 64, -1)]}, "a[0]"),
+        ([Decimal(-(1 << 64) - 1, -1)], "[0]"),
+        ({"a": Decimal(1, 65)}, "a"),
+        ({"a": Decimal(1, -65)}, "a"),
+        ({"a": unchecked(206.5, -1)}, "a"),
+        ({"a": unchecked(206, -1.0)}, "a"),
+        ({"a": unchecked(True, 0)}, "a"),
+        ({"a": unchecked(0, False)}, "a"),
+        (unchecked("206", -1), ""),
     ):
         error = raises(LocalError, cbor.dumps, value)
         assert error.path == path, f"{value!r}: {error}"
@@ -284,6 +355,13 @@ def test_depth_is_limited_both_ways():
     assert cbor.loads(b"\x82\x81\x80\x81\x80", max_depth=3) == [[[]], [[]]], "depth is not a count"
 
 
+def test_a_decimal_is_no_level_of_depth():
+    value = Decimal(206, -1)
+    data = cbor.dumps(value, max_depth=0)
+    assert same(cbor.loads(data, max_depth=0), value)
+    assert same(cbor.loads(cbor.dumps([value], max_depth=1), max_depth=1), [value])
+
+
 def test_a_list_that_holds_itself_is_refused():
     value: list = []
     value.append(value)
@@ -300,7 +378,9 @@ def test_size_is_limited():
 
 
 def test_every_way_to_cut_it_short_is_refused():
-    data = cbor.dumps({"a": [1, 300, 70000, 1 << 40, -5], "b": "text", "c": b"bytes", "d": [1.5, 100000.0, 1.1, None]})
+    value = {"a": [1, 300, 70000, 1 << 40, -5], "b": "text", "c": b"bytes", "d": [1.5, 100000.0, 1.1, None]}
+    value["e"] = [Decimal(206, -1), Decimal(70000, 64), Decimal(-1 << 64, -64)]
+    data = cbor.dumps(value)
     for size in range(len(data)):
         error = raises(RemoteError, cbor.loads, data[:size])
         assert 0 <= error.offset <= size

@@ -1,6 +1,7 @@
 from expect import raises
 
 from fluxrig.codec import Codec
+from fluxrig.decimal import Decimal
 from fluxrig.errors import LocalError, RemoteError
 from fluxrig.ids import NIL_ID, IdSource
 from fluxrig.msg import FluxMsg
@@ -99,6 +100,22 @@ def test_these_bytes_are_that_message():
     assert fields(msg) == fields(message())
     assert msg.data["on"] is True
     assert type(msg.path) is tuple and type(msg.path[0]) is tuple
+
+
+def test_a_scaled_register_travels_as_a_decimal():
+    msg = message(data={"temp": Decimal(206, -1), "on": True, "count": [Decimal(1 << 32, -3)]})
+    data = wire(temp="c4822018ce", count="81c482221b0000000100000000")
+    assert Codec().encode(msg) == data
+    received = Codec().decode(data).data
+    assert repr(received["temp"]) == "Decimal(206, -1)"
+    assert repr(received["count"]) == "[Decimal(4294967296, -3)]"
+
+
+def test_a_decimal_that_is_wrong_is_refused_where_it_is():
+    for text, offset in (("c401", 1), ("c482184101", 2), ("c48220c24101", 3), ("c482200a0a", 4), ("c5822001", 0)):
+        assert refused(wire(temp=text)).offset == offset_of("temp") + offset, text
+    error = raises(LocalError, Codec().encode, message(data={"a": {"b": [0, Decimal(1, 65)]}}))
+    assert error.path == "data.a.b[1]"
 
 
 def test_the_least_message():

@@ -5,6 +5,7 @@ import gc
 from expect import raises
 
 from fluxrig.codec import Codec
+from fluxrig.decimal import Decimal
 from fluxrig.errors import FluxError, LocalError, RemoteError
 from fluxrig.fast_codec import DeviceCodec, FastCodec
 from fluxrig.msg import FluxMsg
@@ -20,7 +21,10 @@ FLOATS = [0.0, -0.0, 1.0, -1.5, 20.0, 20.5, 20.6, -20.7, 65504.0, 65505.0, 10000
 FLOATS += [2.0**-25, 2.0**-149, 2.0**-150, 5e-324, 3.4028234663852886e38, float("inf"), float("-inf"), float("nan")]
 OTHERS: list = [True, False, None, "", "text", "x" * 24, "\u00fc\u6c34", b"", b"bytes", bytes(300)]
 OTHERS += [[], [1, [2.5, None]], {}, {"b": 1, "a": {"c": [True]}}]
-VALUES = INTEGERS + FLOATS + OTHERS
+DECIMALS = [Decimal(mantissa, exponent) for mantissa, exponent in zip(INTEGERS, [-1, -2, -24, 0, 1, 23] * 4)]
+DECIMALS += [Decimal(206, exponent) for exponent in (-64, -25, -24, -1, 0, 23, 24, 64)]
+OTHERS += [[Decimal(206, -1)], {"a": Decimal(-5, -2)}]
+VALUES = INTEGERS + FLOATS + DECIMALS + OTHERS
 
 
 def message(**fields):
@@ -130,6 +134,17 @@ def test_many_tags_and_long_names():
     check(warm(message(data=data)), message(data=data), fast=False)
 
 
+def test_messages_of_scaled_registers_are_fast():
+    values = [Decimal(mantissa, exponent) for mantissa in INTEGERS for exponent in (-2, -1, 0, 2)]
+    data = {"tag%d" % index: value for index, value in enumerate(values)}
+    check(warm(message(data=data)), message(data=data))
+    check(warm(message(data=data), kind=LargeDeviceCodec), message(data=data))
+
+
+class LargeDeviceCodec(DeviceCodec):
+    max_names = 128
+
+
 def test_raw_bytes_of_any_length():
     codec = warm()
     for raw in (None, b"", b"\x01", bytes(23), bytes(24), bytes(255), bytes(256), bytes(3000)):
@@ -206,7 +221,9 @@ def test_ids_are_minted_by_this_node():
 
 
 def test_every_changed_byte_has_the_same_outcome():
-    data = {"pressure": 101.30000305175781, "temp": 20.6, "on": True, "count": 70000, "n" * 30: 300}
+    data: dict = {"pressure": 101.30000305175781, "temp": 20.6, "on": True, "count": 70000, "n" * 30: 300}
+    data["energy"] = Decimal(4294967295, -1)
+    data["level"] = Decimal(-5, 2)
     codec = warm(message(data=data, raw=b"\x01\x02"), kind=DeviceCodec)
     wire = bytearray(Codec().encode(message(data=data, raw=b"\x01\x02")))
     plain = Codec()
@@ -271,6 +288,27 @@ def test_values_in_a_longer_form_are_refused():
         assert outcome[0] == "RemoteError" and outcome[2] == wire.index(b"\x61v\x01") + 2, text
 
 
+def test_decimals_that_are_wrong_are_refused_where_they_are():
+    codec = warm(message(data={"v": 1}))
+    wire = Codec().encode(message(data={"v": 1}))
+    at = wire.index(b"\x61v\x01") + 2
+    cases: tuple = (
+        (1, ["c48120", "c4832001", "c401", "c46161", "c498022001", "c4a22001", "c4"]),
+        (2, ["c4821801", "c482380001", "c482384001", "c482184101", "c4823b000000000000000101", "c4821c01", "c4823f01"]),
+        (2, ["c482f9bc0001", "c4826161", "c482400001", "c482c401", "c482f601", "c482c482010101"]),
+        (3, ["c482201801", "c482201817", "c48220190001", "c482201a0000ffff", "c482201b0000000000000001"]),
+        (3, ["c482203817", "c482203900ff", "c482203b00000000ffffffff", "c482201c", "c482203f", "c482001800"]),
+        (3, ["c48220c24101", "c482206161", "c48220f93c00", "c48220c4822001", "c48220f6", "c482204101"]),
+        (4, ["c4822001f6", "c482200a0a"]),
+    )
+    for offset, texts in cases:
+        for text in texts:
+            changed = wire[:at] + bytes.fromhex(text) + wire[at + 1 :]
+            outcome = decoded(codec, changed)
+            assert outcome == decoded(Codec(), changed)
+            assert outcome[0] == "RemoteError" and outcome[2] == at + offset, (text, outcome)
+
+
 def test_names_twice_or_out_of_order_are_refused():
     codec = warm(message(data={"a": 1, "b": 2}))
     wire = Codec().encode(message(data={"a": 1, "b": 2}))
@@ -279,6 +317,10 @@ def test_names_twice_or_out_of_order_are_refused():
         assert changed != wire
         assert decoded(codec, changed) == decoded(Codec(), changed)
         raises(RemoteError, codec.decode, changed)
+
+
+def unchecked(mantissa, exponent):
+    return Decimal(mantissa, exponent)
 
 
 def test_mistakes_in_messages_are_named_alike():
@@ -305,6 +347,15 @@ def test_mistakes_in_messages_are_named_alike():
         {"data": [("temp", 1)]},
         {"data": {"temp": 1 << 64}},
         {"data": {"temp": [object]}},
+        {"data": {"temp": Decimal(1 << 64, -1)}},
+        {"data": {"temp": [Decimal(-(1 << 64) - 1, -1)]}},
+        {"data": {"temp": Decimal(1, 65)}},
+        {"data": {"temp": Decimal(1, -65)}},
+        {"data": {"temp": unchecked(1.5, -1)}},
+        {"data": {"temp": unchecked("1", -1)}},
+        {"data": {"temp": unchecked(None, -1)}},
+        {"data": {"temp": unchecked(1, None)}},
+        {"data": {"temp": unchecked(True, 0)}},
         {"data": {"temp": "\ud800"}},
         {"data": {"temp": 1, 5: 2}},
         {"data": {5: 2}},
