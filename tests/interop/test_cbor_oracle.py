@@ -4,6 +4,7 @@ cbor2's `canonical=True` orders keys by length first (RFC 7049), ours by the byt
 text, whose encoding begins with its length, the two are one order; `test_key_order` checks that instead of assuming it.
 """
 
+import decimal
 import math
 import struct
 from array import array
@@ -18,13 +19,15 @@ from test_fast_codec import decoded, encoded, warm
 
 from fluxrig import cbor, fast_codec, floats
 from fluxrig.codec import Codec
+from fluxrig.decimal import EXPONENT, MANTISSA, Decimal
 from fluxrig.errors import RemoteError
 from fluxrig.fast_codec import FastCodec
 from fluxrig.msg import FluxMsg
 
 INTEGERS = st.integers(-(1 << 64), (1 << 64) - 1) | st.integers(-70000, 70000)
 FLOATS = st.floats() | st.floats(width=32) | st.floats(width=16) | st.integers(-3000, 3000).map(lambda n: n * 0.1)
-SCALARS = st.none() | st.booleans() | INTEGERS | FLOATS | st.text() | st.binary()
+DECIMALS = st.builds(Decimal, INTEGERS, st.integers(*EXPONENT) | st.integers(-4, 2))
+SCALARS = st.none() | st.booleans() | INTEGERS | FLOATS | DECIMALS | st.text() | st.binary()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
 TEXTS = st.text(max_size=30)
 
@@ -51,15 +54,27 @@ def messages(**fields):
     return st.builds(FluxMsg, **{**ours, **fields})
 
 
+def theirs(value):
+    """`value` with the decimals that cbor2 reads and writes, those of Python's own `decimal`, in place of ours."""
+    if isinstance(value, dict):
+        return {key: theirs(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [theirs(item) for item in value]
+    if isinstance(value, Decimal):
+        digits = tuple(int(digit) for digit in str(abs(value.mantissa)))
+        return decimal.Decimal((int(value.mantissa < 0), digits, value.exponent))
+    return value
+
+
 def as_map(msg):
-    """The map that stands for `msg` on the wire."""
+    """The map that stands for `msg` on the wire, for cbor2 to write."""
     return {
         "id": msg.id,
         "ref_id": msg.ref_id,
         "trace": msg.trace,
         "src_id": msg.src_id,
         "meta": msg.meta,
-        "data": msg.data,
+        "data": theirs(msg.data),
         "flags": msg.flags,
         "raw": msg.raw,
         "path": [{"g": gear, "p": port, "t": time} for gear, port, time in msg.path],
@@ -75,6 +90,11 @@ def in_subset(value, depth=16):
         return depth > 0 and all(type(key) is str and in_subset(value[key], depth - 1) for key in value)
     if type(value) is int:
         return -(1 << 64) <= value < 1 << 64
+    if type(value) is decimal.Decimal:
+        sign, digits, exponent = value.as_tuple()
+        mantissa = int("".join(map(str, digits))) * (-1 if sign else 1)
+        in_range = isinstance(exponent, int) and EXPONENT[0] <= exponent <= EXPONENT[1]
+        return in_range and MANTISSA[0] <= mantissa <= MANTISSA[1]
     return value is None or type(value) in (bool, float, str, bytes)
 
 
@@ -118,8 +138,26 @@ CHANGES = st.lists(
 @example({"long": "x" * 70000, "bytes": bytes(70000), "list": [0] * 70000})
 def test_both_write_the_same_bytes(value):
     data = cbor.dumps(value)
-    assert data == cbor2.dumps(value, canonical=True)
-    assert repr(cbor.loads(data)) == repr(cbor2.loads(data))
+    assert data == cbor2.dumps(theirs(value), canonical=True)
+    assert repr(theirs(cbor.loads(data))) == repr(cbor2.loads(data))
+
+
+@given(DECIMALS)
+def test_decimals_are_those_of_cbor2(value):
+    data = cbor2.dumps(theirs(value), canonical=True)
+    assert cbor.dumps(value) == data
+    assert repr(cbor.loads(data)) == repr(value)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_decimals_of_python_are_read_when_they_are_within_the_limits(value):
+    agree(cbor2.dumps(value, canonical=True))
+
+
+@settings(max_examples=400)
+@given(DECIMALS, CHANGES)
+def test_changed_decimals_are_accepted_when_deterministic(value, changes):
+    agree(mutated(cbor.dumps(value), changes))
 
 
 @given(st.sets(st.text()))
@@ -164,12 +202,12 @@ def test_arbitrary_bytes_are_accepted_when_deterministic(data):
 @settings(max_examples=400)
 @given(VALUES, CHANGES)
 def test_changed_bytes_are_accepted_when_deterministic(value, changes):
-    agree(mutated(cbor2.dumps(value, canonical=True), changes))
+    agree(mutated(cbor2.dumps(theirs(value), canonical=True), changes))
 
 
 @given(VALUES)
 def test_other_encodings_of_a_value_are_refused(value):
-    agree(cbor2.dumps(value))
+    agree(cbor2.dumps(theirs(value)))
 
 
 def agree(data):
@@ -182,7 +220,7 @@ def agree(data):
         assert str(exc).startswith(f"byte {exc.offset}: ")
     else:
         assert is_deterministic(data)
-        assert repr(value) == repr(cbor2.loads(data))
+        assert repr(theirs(value)) == repr(cbor2.loads(data))
 
 
 def normal(value):
