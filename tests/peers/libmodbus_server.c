@@ -1,0 +1,287 @@
+/* A Modbus server on libmodbus, for tests and benchmarks: fluxrig's own code has no part in what it answers.
+ *
+ * usage: libmodbus_server [-u UNIT] [-n ITEMS] [-b BAUD] tcp PORT | rtu DEVICE | rtu+tcp PORT
+ *
+ * Serves ITEMS items of each table (65536) to unit UNIT (1). On TCP it listens on loopback, PORT 0 being any free one,
+ * takes several connections at once and minds no unit id. It prints "ready PORT" or "ready DEVICE" when it can be
+ * reached, obeys the commands on its standard input, one a line, and ends when that ends.
+ *
+ *   co|di|hr|ir ADDRESS VALUE...             set coils, discrete inputs, holding or input registers
+ *   bits co|di ADDRESS BYTE...               set eight bits a byte, the lowest first
+ *   float_abcd hr|ir ADDRESS VALUE...        set two registers each; also float_badc, float_cdab, float_dcba
+ *   int32|int64 hr|ir ADDRESS VALUE...       set two or four registers each, the highest first
+ *   dump co|di|hr|ir ADDRESS COUNT           print what is there
+ *
+ * Each command is answered with one line: what was asked for, "ok", or "error: ..." .
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <modbus.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TABLE_ITEMS = 65536, COMMAND_SIZE = 65536 };
+
+static modbus_t *context;
+static modbus_mapping_t *tables;
+static int is_tcp;  /* frames of Modbus/TCP, and not of a serial line */
+
+static void die(const char *what)
+{
+    fprintf(stderr, "libmodbus_server: %s: %s\n", what, modbus_strerror(errno));
+    exit(1);
+}
+
+/* Commands. */
+
+/* The table called `name`: its bits or its registers, the other is NULL. Returns how many items it has, 0: no such. */
+static int find_table(const char *name, uint8_t **bits, uint16_t **registers)
+{
+    *bits = NULL;
+    *registers = NULL;
+    if (name == NULL)
+        return 0;
+    if (strcmp(name, "co") == 0) {
+        *bits = tables->tab_bits;
+        return tables->nb_bits;
+    }
+    if (strcmp(name, "di") == 0) {
+        *bits = tables->tab_input_bits;
+        return tables->nb_input_bits;
+    }
+    if (strcmp(name, "hr") == 0) {
+        *registers = tables->tab_registers;
+        return tables->nb_registers;
+    }
+    if (strcmp(name, "ir") == 0) {
+        *registers = tables->tab_input_registers;
+        return tables->nb_input_registers;
+    }
+    return 0;
+}
+
+/* How many items one value of the command `kind` sets; 0: there is no such command. */
+static int width_of(const char *kind)
+{
+    if (strcmp(kind, "items") == 0)
+        return 1;
+    if (strcmp(kind, "bits") == 0)
+        return 8;
+    if (strcmp(kind, "int64") == 0)
+        return 4;
+    if (strcmp(kind, "int32") == 0 || strncmp(kind, "float_", 6) == 0)
+        return 2;
+    return 0;
+}
+
+static int set_registers(const char *kind, uint16_t *at, const char *value)
+{
+    if (strcmp(kind, "items") == 0)
+        *at = (uint16_t)strtol(value, NULL, 0);
+    else if (strcmp(kind, "int32") == 0)
+        MODBUS_SET_INT32_TO_INT16(at, 0, strtoll(value, NULL, 0));
+    else if (strcmp(kind, "int64") == 0)
+        MODBUS_SET_INT64_TO_INT16(at, 0, (int64_t)(*value == '-' ? strtoll(value, NULL, 0) : strtoull(value, NULL, 0)));
+    else if (strcmp(kind, "float_abcd") == 0)
+        modbus_set_float_abcd(strtof(value, NULL), at);
+    else if (strcmp(kind, "float_badc") == 0)
+        modbus_set_float_badc(strtof(value, NULL), at);
+    else if (strcmp(kind, "float_cdab") == 0)
+        modbus_set_float_cdab(strtof(value, NULL), at);
+    else if (strcmp(kind, "float_dcba") == 0)
+        modbus_set_float_dcba(strtof(value, NULL), at);
+    else
+        return 0;
+    return 1;
+}
+
+static int set_bits(const char *kind, uint8_t *bits, int address, const char *value)
+{
+    if (strcmp(kind, "items") == 0)
+        bits[address] = strtol(value, NULL, 0) != 0;
+    else if (strcmp(kind, "bits") == 0)
+        modbus_set_bits_from_byte(bits, address, (uint8_t)strtol(value, NULL, 0));
+    else
+        return 0;
+    return 1;
+}
+
+static void dump(const uint8_t *bits, const uint16_t *registers, int address, int count)
+{
+    for (int item = address; item < address + count; item++)
+        printf("%s%d", item > address ? " " : "", bits ? bits[item] : registers[item]);
+    printf("\n");
+}
+
+static void obey(char *line)
+{
+    const char *kind = strtok(line, " ");
+    if (kind == NULL)
+        return;
+    uint8_t *bits;
+    uint16_t *registers;
+    const char *table = kind;
+    int items = find_table(table, &bits, &registers);
+    if (items != 0)
+        kind = "items";
+    else if ((items = find_table(table = strtok(NULL, " "), &bits, &registers)) == 0) {
+        printf("error: no such table or command\n");
+        return;
+    }
+    const char *word = strtok(NULL, " ");
+    int address = word ? atoi(word) : -1;
+    int is_dump = strcmp(kind, "dump") == 0;
+    int width = width_of(kind);
+    if (address < 0 || (width == 0 && !is_dump)) {
+        printf("error: no such command, or no address\n");
+        return;
+    }
+    while ((word = strtok(NULL, " ")) != NULL) {
+        int count = is_dump ? atoi(word) : width;
+        if (address + count > items) {
+            printf("error: beyond the end of the table\n");
+            return;
+        }
+        if (is_dump) {
+            dump(bits, registers, address, count);
+            return;
+        }
+        if (!(bits ? set_bits(kind, bits, address, word) : set_registers(kind, registers + address, word))) {
+            printf("error: %s does not go into %s\n", kind, table);
+            return;
+        }
+        address += width;
+    }
+    printf(is_dump ? "error: how many?\n" : "ok\n");
+}
+
+/* Obey what has arrived on standard input. Returns 0 at its end. */
+static int take_commands(void)
+{
+    static char text[COMMAND_SIZE];
+    static size_t used;
+    ssize_t got = read(STDIN_FILENO, text + used, sizeof text - 1 - used);
+    if (got <= 0)
+        return 0;
+    used += (size_t)got;
+    text[used] = '\0';
+    char *line = text;
+    for (char *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        *end = '\0';
+        obey(line);
+    }
+    used -= (size_t)(line - text);
+    memmove(text, line, used);
+    fflush(stdout);
+    return used < sizeof text - 1;
+}
+
+/* Serving. */
+
+static int listen_on_loopback(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    socklen_t size = sizeof address;
+    int on = 1;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 128) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) != 0)
+        die("listen");
+    printf("ready %d\n", ntohs(address.sin_port));
+    return listener;
+}
+
+/* Answer the request that has begun to arrive at `fd`. Returns 0 when the connection is of no more use. */
+static int answer(int fd)
+{
+    uint8_t query[MODBUS_TCP_MAX_ADU_LENGTH];
+    modbus_set_socket(context, fd);
+    int size = modbus_receive(context, query);
+    if (size > 0)
+        return modbus_reply(context, query, size, tables) >= 0;
+    /* 0: a frame for another unit. On a serial line a frame that came damaged is no reason to go away. */
+    return size == 0 || (!is_tcp && (errno == EMBBADCRC || errno == EMBBADDATA || errno == ETIMEDOUT));
+}
+
+static void serve(int listener, int line)
+{
+    fd_set watched;
+    int highest = listener > line ? listener : line;
+    FD_ZERO(&watched);
+    FD_SET(STDIN_FILENO, &watched);
+    FD_SET(highest, &watched);
+    for (;;) {
+        fd_set ready = watched;
+        if (select(highest + 1, &ready, NULL, NULL, NULL) < 0)
+            die("select");
+        for (int fd = 0; fd <= highest; fd++) {
+            if (!FD_ISSET(fd, &ready))
+                continue;
+            if (fd == STDIN_FILENO) {
+                if (!take_commands())
+                    return;
+            } else if (fd == listener) {
+                int on = 1;
+                int accepted = accept(listener, NULL, NULL);
+                if (accepted < 0 || accepted >= FD_SETSIZE)
+                    die("accept");
+                setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+                FD_SET(accepted, &watched);
+                if (accepted > highest)
+                    highest = accepted;
+            } else if (!answer(fd)) {
+                if (fd == line)
+                    return;
+                FD_CLR(fd, &watched);
+                close(fd);
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int unit = 1, items = TABLE_ITEMS, baud = 19200, option;
+    while ((option = getopt(argc, argv, "u:n:b:")) != -1) {
+        if (option == 'u')
+            unit = atoi(optarg);
+        else if (option == 'n')
+            items = atoi(optarg);
+        else if (option == 'b')
+            baud = atoi(optarg);
+        else
+            return 2;
+    }
+    if (argc - optind != 2) {
+        fprintf(stderr, "usage: libmodbus_server [-u UNIT] [-n ITEMS] [-b BAUD] tcp PORT | rtu DEVICE | rtu+tcp PORT\n");
+        return 2;
+    }
+    const char *kind = argv[optind], *where = argv[optind + 1];
+    int is_line = strcmp(kind, "rtu") == 0;
+    int listener = -1, line = -1;
+    is_tcp = strcmp(kind, "tcp") == 0;
+    /* A context for a serial line serves a socket as well, once it is told of it: that is RTU over TCP. */
+    context = is_tcp ? modbus_new_tcp("127.0.0.1", 0) : modbus_new_rtu(is_line ? where : "/dev/null", baud, 'N', 8, 1);
+    tables = modbus_mapping_new(items, items, items, items);
+    if (context == NULL || tables == NULL || modbus_set_slave(context, unit) != 0)
+        die("start");
+    if (is_line) {
+        if (modbus_connect(context) != 0)
+            die(where);
+        line = modbus_get_socket(context);
+        printf("ready %s\n", where);
+    } else {
+        listener = listen_on_loopback(atoi(where));
+    }
+    fflush(stdout);
+    serve(listener, line);
+    return 0;
+}
