@@ -43,7 +43,10 @@ class Clock:
 
 
 class Stream:
-    """A byte stream in both directions, from `Host.connect` or `Host.serial`. One task may use it at a time."""
+    """A byte stream in both directions, from `Host.connect` or `Host.serial`.
+
+    One task may read while another one writes, but no two may read, or write, at the same time.
+    """
 
     async def read(self, limit: int, timeout_ms: int = 0) -> bytes | None:
         """At least one and at most `limit` bytes, as soon as any are there; b"" once the peer or we have closed.
@@ -59,7 +62,8 @@ class Stream:
     def discard(self) -> int:
         """Throw away what has arrived and was not read, without waiting: how many bytes that was.
 
-        TransientError when the connection is known to be at its end.
+        Where more keeps coming it stops after some tens of KiB. TransientError when the connection is known to be at
+        its end.
         """
         raise NotImplementedError
 

@@ -71,6 +71,16 @@ async def test_a_null_modem_carries_bytes_both_ways_and_reports_the_end():
     await raises_async(TransientError, a.write(b"x"))
 
 
+async def test_what_was_not_read_can_be_discarded():
+    a, b = null_modem()
+    await a.write(b"stale")
+    assert (b.discard(), b.discard()) == (5, 0)
+    await a.write(b"fresh")
+    assert await b.read(10) == b"fresh"
+    await a.close()
+    raises(TransientError, b.discard)
+
+
 async def test_a_full_pipe_holds_the_writer_back():
     a, b = null_modem()
     writing = asyncio.create_task(a.write(bytes(Pipe.CAPACITY + 10)))

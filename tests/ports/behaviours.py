@@ -17,11 +17,15 @@ FOR_EVER_S = 3600
 
 
 class Behaviours:
-    """One server a port. `received[port]` is what its clients sent; `sent[port]` counts what `pours` could send."""
+    """One server a port. `received[port]` is what its clients sent; `sent[port]` counts what `pours` could send.
+
+    `told[port]` is what `reads_when_told` waits for.
+    """
 
     def __init__(self) -> None:
         self.received: dict[int, bytearray] = {}
         self.sent: dict[int, int] = {}
+        self.told: dict[int, asyncio.Event] = {}
         self._servers: list[asyncio.Server] = []
         self._sockets: list[socket.socket] = []
 
@@ -42,6 +46,7 @@ class Behaviours:
         server = await asyncio.start_server(session, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         self.received[port] = bytearray()
+        self.told[port] = asyncio.Event()
         self._servers.append(server)
         return port
 
@@ -85,6 +90,13 @@ class Behaviours:
         """Accepts, and never reads a byte."""
         writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(FOR_EVER_S)
+
+    async def reads_when_told(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+        """Reads nothing until `told[port]` is set, and everything from then on."""
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await self.told[port].wait()
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await self.is_silent(reader, writer, port)
 
     async def breaks_off(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
         """Answers the first request with half a reply, and closes."""

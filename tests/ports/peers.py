@@ -88,6 +88,9 @@ class Peers:
         """Whether clients have sent `text` to `port`, once it is as long."""
         return text.encode() in await self._behaviours.at_least(port, len(text))
 
+    async def do_go_on(self, port: int) -> None:
+        self._behaviours.told[port].set()
+
     async def do_pings(self, port: int) -> int:
         """How many MQTT pings clients have sent to `port`."""
         return self._behaviours.received[port].count(PINGREQ)

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from expect import raises_async
+from expect import raises, raises_async
 
 from fluxrig.errors import LocalError, TransientError
 from tests.ports.peer import HERE, ask, open_port
-from tests.ports.subject import new_host
+from tests.ports.subject import new_host, until
 
 LIMIT_MS = 5000
 KIB = 1024
@@ -123,6 +123,179 @@ async def test_a_read_that_ran_out_of_time_loses_nothing():
     await stream.close()
 
 
+async def test_a_read_with_a_time_limit_gets_what_comes_in_time():
+    _, stream = await connected("echoes")
+    for payload in (b"one", b"two"):
+        await stream.write(payload)
+        assert await stream.read(10, LIMIT_MS) == payload
+    await stream.close()
+
+
+async def test_a_read_with_a_time_limit_is_none_when_nothing_came():
+    host, stream = await connected("echoes")
+    for timeout_ms in (30, 10, 1, 20):
+        start = host.clock.ticks_us()
+        assert await stream.read(10, timeout_ms) is None
+        assert host.clock.ticks_diff(host.clock.ticks_us(), start) >= (timeout_ms - 1) * 1000
+    await stream.write(b"late")
+    assert await take(host, stream, 4) == b"late"
+    await stream.close()
+
+
+async def test_each_read_has_the_time_limit_it_was_given():
+    """A limit that has not passed must not end a later read: neither one with more time, nor one without a limit."""
+    host, stream = await connected("echoes")
+    await stream.write(b"x")
+    assert await stream.read(10, 20) == b"x"
+    start = host.clock.ticks_us()
+    assert await stream.read(10, 60) is None
+    assert host.clock.ticks_diff(host.clock.ticks_us(), start) >= 59_000
+    await stream.write(b"x")
+    assert await stream.read(10, 20) == b"x"
+    waiting = asyncio.create_task(stream.read(10))
+    await host.clock.sleep_ms(40)
+    assert not waiting.done()
+    await stream.write(b"y")
+    assert await host.clock.wait_for(finished(waiting), LIMIT_MS) == b"y"
+    await stream.close()
+
+
+async def test_a_read_with_a_time_limit_can_be_cancelled_and_loses_nothing():
+    host, stream = await connected("echoes")
+    for turn in range(5):
+        waiting = asyncio.create_task(stream.read(10, LIMIT_MS))
+        await host.clock.sleep_ms(turn)
+        waiting.cancel()
+        await raises_async(asyncio.CancelledError, waiting)
+        await stream.write(b"kept")
+        assert await take(host, stream, 4) == b"kept"
+    await stream.close()
+
+
+async def test_many_short_time_limits_and_answers_lose_nothing():
+    host, stream = await connected("echoes")
+    sent = received = b""
+    for number in range(200):
+        await stream.write(bytes((number,)))
+        sent += bytes((number,))
+        received += await stream.read(10, 1) or b""
+    received += await take(host, stream, len(sent) - len(received)) if len(received) < len(sent) else b""
+    assert received == sent
+    await stream.close()
+
+
+async def test_the_end_comes_before_the_time_limit():
+    host, stream = await connected("breaks_off")
+    await stream.write(b"request")
+    assert await take(host, stream, 3) == b"abc"
+    assert await stream.read(10, LIMIT_MS) == b""
+    await stream.close()
+
+
+async def test_a_reader_that_always_finds_something_lets_others_run():
+    host, stream = await connected("pours")
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await take(host, stream, KIB)
+    before = turns
+    for _ in range(3000):  # more than any platform keeps for the next read
+        assert await stream.read(64, LIMIT_MS)
+    assert turns > before
+    task.cancel()
+    await stream.close()
+
+
+async def test_what_was_not_read_can_be_discarded():
+    port = open_port("echoes")
+    host, stream = await connected_to(port)
+    assert stream.discard() == 0
+    await stream.write(b"stale answer")
+    assert await stream.read(1, LIMIT_MS) == b"s"
+    dropped = 0
+    while dropped < len("tale answer"):
+        dropped += stream.discard()
+        await host.clock.sleep_ms(1)
+    assert await stream.read(10, 5) is None
+    await stream.write(b"fresh")
+    assert await take(host, stream, 5) == b"fresh"
+    await stream.close()
+    raises(TransientError, stream.discard)
+
+
+async def test_discarding_finds_out_that_the_peer_has_closed():
+    host, stream = await connected("breaks_off")
+    await stream.write(b"request")
+
+    def at_its_end():
+        try:
+            stream.discard()
+        except TransientError:
+            return True
+        return False
+
+    await until(at_its_end, host.clock)
+    assert await stream.read(10, LIMIT_MS) == b""
+    await stream.close()
+
+
+async def test_discarding_from_a_peer_that_never_stops_comes_to_an_end():
+    _, stream = await connected("pours")
+    assert await stream.read(1, LIMIT_MS)
+    assert 0 < stream.discard() < 16 << 20
+    assert await stream.read(10, LIMIT_MS)
+    await stream.close()
+
+
+async def test_a_task_may_write_while_another_one_reads():
+    port = open_port("reads_when_told")
+    host, stream = await connected_to(port)
+    writing = Pouring(stream)
+    while not await writing.is_stuck(host):
+        assert await stream.read(10, 5) is None
+    for _ in range(5):
+        assert await stream.read(10, 5) is None
+    ask("go_on", port)
+    await host.clock.wait_for(finished(writing.task), LIMIT_MS)
+    assert ask("received", port, writing.written) == writing.written
+    await stream.close()
+
+
+async def test_close_ends_the_write_of_another_task():
+    host, stream = await connected("is_deaf")
+    writing = Pouring(stream)
+    while not await writing.is_stuck(host):
+        pass
+    await stream.close()
+    await raises_async(TransientError, host.clock.wait_for(finished(writing.task), LIMIT_MS))
+
+
+class Pouring:
+    """Writes more than the buffers of two kernels hold, in a task."""
+
+    def __init__(self, stream):
+        self.written = 0
+        self.task = asyncio.create_task(self._pour(stream))
+
+    async def _pour(self, stream):
+        block = bytes(64 * KIB)
+        for _ in range(256):
+            await stream.write(block)
+            self.written += len(block)
+
+    async def is_stuck(self, host):
+        """Whether nothing could be written for a while."""
+        before = self.written
+        await host.clock.sleep_ms(50)
+        return self.written == before > 0
+
+
 async def test_a_write_to_a_peer_that_reads_nothing_waits_and_can_be_given_up():
     host, stream = await connected("is_deaf")
 
@@ -207,5 +380,4 @@ async def test_many_connections_one_after_the_other_cost_no_sockets():
 
 def stream_number(stream):
     """The file descriptor of a stream: the lowest free one, so it tells how many are in use."""
-    sock = getattr(stream, "_sock", None)
-    return (sock or stream._transport.get_extra_info("socket")).fileno()
+    return stream._sock.fileno()
