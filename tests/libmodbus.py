@@ -27,11 +27,11 @@ def compiled(program: str, folder: Path) -> Path:
 def running_server(listeners: int = 1) -> Iterator[list[int]]:
     """A libmodbus server in a process of its own: the ports of 127.0.0.1 on which it listens."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(compiled("libmodbus_server", Path(folder))), str(listeners)]
+        command = [str(compiled("libmodbus_server", Path(folder))), "-l", str(listeners), "tcp", "0"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdin and process.stdout
         try:
-            yield [int(port) for port in process.stdout.readline().split()]
+            yield [int(port) for port in process.stdout.readline().split()[1:]]
         finally:
             process.stdin.close()
             process.wait(END_S)

@@ -1,10 +1,11 @@
 /* A Modbus server on libmodbus, for tests and benchmarks: fluxrig's own code has no part in what it answers.
  *
- * usage: libmodbus_server [-u UNIT] [-n ITEMS] [-b BAUD] tcp PORT | rtu DEVICE | rtu+tcp PORT
+ * usage: libmodbus_server [-u UNIT] [-n ITEMS] [-l LISTENERS] tcp PORT | rtu+tcp PORT | rtu DEVICE
  *
- * Serves ITEMS items of each table (65536) to unit UNIT (1). On TCP it listens on loopback, PORT 0 being any free one,
- * takes several connections at once and minds no unit id. It prints "ready PORT" or "ready DEVICE" when it can be
- * reached, obeys the commands on its standard input, one a line, and ends when that ends.
+ * Serves ITEMS items of each table (65536) to unit UNIT (1); at first a register holds its own address. On TCP it
+ * listens on loopback, at LISTENERS ports (1), PORT 0 being any free ones, takes many connections at once and minds no
+ * unit id. When it can be reached it prints "ready PORT..." or "ready DEVICE"; it obeys the commands on its standard
+ * input, one a line, and ends when that ends.
  *
  *   co|di|hr|ir ADDRESS VALUE...             set coils, discrete inputs, holding or input registers
  *   bits co|di ADDRESS BYTE...               set eight bits a byte, the lowest first
@@ -12,7 +13,7 @@
  *   int32|int64 hr|ir ADDRESS VALUE...       set two or four registers each, the highest first
  *   dump co|di|hr|ir ADDRESS COUNT           print what is there
  *
- * Each command is answered with one line: what was asked for, "ok", or "error: ..." .
+ * Each command is answered with one line: what was asked for, "ok", or "error: ...".
  */
 
 #include <arpa/inet.h>
@@ -26,11 +27,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TABLE_ITEMS = 65536, COMMAND_SIZE = 65536 };
+enum { TABLE_ITEMS = 65536, COMMAND_SIZE = 65536, BAUD = 19200, BACKLOG = 128 };
+
+typedef void set_float(float value, uint16_t *registers);
 
 static modbus_t *context;
 static modbus_mapping_t *tables;
-static int is_tcp;  /* frames of Modbus/TCP, and not of a serial line */
+static int is_tcp;                 /* frames of Modbus/TCP, and not those of a serial line */
+static int is_listener[FD_SETSIZE];
 
 static void die(const char *what)
 {
@@ -80,22 +84,41 @@ static int width_of(const char *kind)
     return 0;
 }
 
+/* What sets floats in `order`, NULL: there is no such order. libmodbus has a function for each, but its versions differ
+ * in which of them is called what (its issues 611 and 665). So it is found by what it makes of a known number. */
+static set_float *float_setter(const char *order)
+{
+    static set_float *const setters[] = {modbus_set_float_abcd, modbus_set_float_badc, modbus_set_float_cdab,
+                                         modbus_set_float_dcba};
+    static const struct {
+        const char *order;
+        uint16_t registers[2];
+    } known[] = {{"abcd", {0x47f1, 0x2003}}, {"badc", {0xf147, 0x0320}}, {"cdab", {0x2003, 0x47f1}},
+                 {"dcba", {0x0320, 0xf147}}}; /* 123456.0234375 */
+    for (int at = 0; at < 4; at++) {
+        if (strcmp(order, known[at].order) != 0)
+            continue;
+        for (int setter = 0; setter < 4; setter++) {
+            uint16_t found[2];
+            setters[setter](123456.0234375F, found);
+            if (memcmp(found, known[at].registers, sizeof found) == 0)
+                return setters[setter];
+        }
+    }
+    return NULL;
+}
+
 static int set_registers(const char *kind, uint16_t *at, const char *value)
 {
+    set_float *set = strncmp(kind, "float_", 6) == 0 ? float_setter(kind + 6) : NULL;
     if (strcmp(kind, "items") == 0)
         *at = (uint16_t)strtol(value, NULL, 0);
     else if (strcmp(kind, "int32") == 0)
         MODBUS_SET_INT32_TO_INT16(at, 0, strtoll(value, NULL, 0));
     else if (strcmp(kind, "int64") == 0)
-        MODBUS_SET_INT64_TO_INT16(at, 0, (int64_t)(*value == '-' ? strtoll(value, NULL, 0) : strtoull(value, NULL, 0)));
-    else if (strcmp(kind, "float_abcd") == 0)
-        modbus_set_float_abcd(strtof(value, NULL), at);
-    else if (strcmp(kind, "float_badc") == 0)
-        modbus_set_float_badc(strtof(value, NULL), at);
-    else if (strcmp(kind, "float_cdab") == 0)
-        modbus_set_float_cdab(strtof(value, NULL), at);
-    else if (strcmp(kind, "float_dcba") == 0)
-        modbus_set_float_dcba(strtof(value, NULL), at);
+        MODBUS_SET_INT64_TO_INT16(at, 0, *value == '-' ? (uint64_t)strtoll(value, NULL, 0) : strtoull(value, NULL, 0));
+    else if (set != NULL)
+        set(strtof(value, NULL), at);
     else
         return 0;
     return 1;
@@ -184,6 +207,15 @@ static int take_commands(void)
 
 /* Serving. */
 
+static void watch(int fd, fd_set *watched, int *highest)
+{
+    if (fd < 0 || fd >= FD_SETSIZE)
+        die("too many connections");
+    FD_SET(fd, watched);
+    if (fd > *highest)
+        *highest = fd;
+}
+
 static int listen_on_loopback(int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -192,10 +224,10 @@ static int listen_on_loopback(int port)
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 128) != 0 ||
+        bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, BACKLOG) != 0 ||
         getsockname(listener, (struct sockaddr *)&address, &size) != 0)
         die("listen");
-    printf("ready %d\n", ntohs(address.sin_port));
+    printf(" %d", ntohs(address.sin_port));
     return listener;
 }
 
@@ -211,15 +243,20 @@ static int answer(int fd)
     return size == 0 || (!is_tcp && (errno == EMBBADCRC || errno == EMBBADDATA || errno == ETIMEDOUT));
 }
 
-static void serve(int listener, int line)
+/* Take a new connection. Returns it. */
+static int take_connection(int listener)
 {
-    fd_set watched;
-    int highest = listener > line ? listener : line;
-    FD_ZERO(&watched);
-    FD_SET(STDIN_FILENO, &watched);
-    FD_SET(highest, &watched);
+    int on = 1;
+    int accepted = accept(listener, NULL, NULL);
+    if (accepted >= 0)
+        setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return accepted;
+}
+
+static void serve(fd_set *watched, int highest, int line)
+{
     for (;;) {
-        fd_set ready = watched;
+        fd_set ready = *watched;
         if (select(highest + 1, &ready, NULL, NULL, NULL) < 0)
             die("select");
         for (int fd = 0; fd <= highest; fd++) {
@@ -228,60 +265,71 @@ static void serve(int listener, int line)
             if (fd == STDIN_FILENO) {
                 if (!take_commands())
                     return;
-            } else if (fd == listener) {
-                int on = 1;
-                int accepted = accept(listener, NULL, NULL);
-                if (accepted < 0 || accepted >= FD_SETSIZE)
-                    die("accept");
-                setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-                FD_SET(accepted, &watched);
-                if (accepted > highest)
-                    highest = accepted;
+            } else if (is_listener[fd]) {
+                watch(take_connection(fd), watched, &highest);
             } else if (!answer(fd)) {
                 if (fd == line)
                     return;
-                FD_CLR(fd, &watched);
+                FD_CLR(fd, watched);
                 close(fd);
             }
         }
     }
 }
 
+static int usage(void)
+{
+    fprintf(stderr, "usage: libmodbus_server [-u UNIT] [-n ITEMS] [-l LISTENERS] tcp PORT | rtu+tcp PORT | rtu DEVICE\n");
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
-    int unit = 1, items = TABLE_ITEMS, baud = 19200, option;
-    while ((option = getopt(argc, argv, "u:n:b:")) != -1) {
+    int unit = 1, items = TABLE_ITEMS, listeners = 1, option;
+    while ((option = getopt(argc, argv, "u:n:l:")) != -1) {
         if (option == 'u')
             unit = atoi(optarg);
         else if (option == 'n')
             items = atoi(optarg);
-        else if (option == 'b')
-            baud = atoi(optarg);
+        else if (option == 'l')
+            listeners = atoi(optarg);
         else
-            return 2;
+            return usage();
     }
-    if (argc - optind != 2) {
-        fprintf(stderr, "usage: libmodbus_server [-u UNIT] [-n ITEMS] [-b BAUD] tcp PORT | rtu DEVICE | rtu+tcp PORT\n");
-        return 2;
-    }
+    if (argc - optind != 2)
+        return usage();
     const char *kind = argv[optind], *where = argv[optind + 1];
     int is_line = strcmp(kind, "rtu") == 0;
-    int listener = -1, line = -1;
     is_tcp = strcmp(kind, "tcp") == 0;
+    if (!is_line && !is_tcp && strcmp(kind, "rtu+tcp") != 0)
+        return usage();
     /* A context for a serial line serves a socket as well, once it is told of it: that is RTU over TCP. */
-    context = is_tcp ? modbus_new_tcp("127.0.0.1", 0) : modbus_new_rtu(is_line ? where : "/dev/null", baud, 'N', 8, 1);
+    context = is_tcp ? modbus_new_tcp("127.0.0.1", 0) : modbus_new_rtu(is_line ? where : "/dev/null", BAUD, 'N', 8, 1);
     tables = modbus_mapping_new(items, items, items, items);
     if (context == NULL || tables == NULL || modbus_set_slave(context, unit) != 0)
         die("start");
+    for (int address = 0; address < items; address++)
+        tables->tab_registers[address] = tables->tab_input_registers[address] = (uint16_t)address;
+
+    fd_set watched;
+    int highest = STDIN_FILENO, line = -1;
+    FD_ZERO(&watched);
+    watch(STDIN_FILENO, &watched, &highest);
+    printf("ready");
     if (is_line) {
         if (modbus_connect(context) != 0)
             die(where);
         line = modbus_get_socket(context);
-        printf("ready %s\n", where);
-    } else {
-        listener = listen_on_loopback(atoi(where));
+        watch(line, &watched, &highest);
+        printf(" %s", where);
     }
+    for (int count = 0; count < listeners && !is_line; count++) {
+        int listener = listen_on_loopback(atoi(where));
+        watch(listener, &watched, &highest);
+        is_listener[listener] = 1;
+    }
+    printf("\n");
     fflush(stdout);
-    serve(listener, line);
+    serve(&watched, highest, line);
     return 0;
 }
