@@ -56,12 +56,20 @@ def test_a_bit_may_have_labels():
     assert one("B", ["bit", 4, "stopped", "running"], 251) == ("stopped", None)
 
 
-def test_a_decimal_scale_gives_the_nearest_float():
-    assert one("h", ["linear", 1, 0, 10], 206) == (20.6, None)
-    assert one("h", ["linear", 1, 0, 10], -1) == (-0.1, None)
-    assert one("h", ["linear", 1, -400, 10], 3) == (-39.7, None)
-    for raw in range(-3000, 3000):
-        assert one("h", ["linear", 1, 0, 100], raw)[0] == float(f"{raw}e-2"), raw
+def test_a_decimal_scale_is_exact():
+    value, _ = one("h", ["decimal", 1, 0, -1], 206)
+    assert (value.mantissa, value.exponent) == (206, -1)
+    value, _ = one("h", ["decimal", -25, -400, -2], -3)
+    assert (value.mantissa, value.exponent) == (-325, -2)
+    value, _ = one("I", ["decimal", 1, 0, -1], 4294967295)
+    assert str(value) == "429496729.5", "more digits than a float of single precision has"
+
+
+def test_a_scaled_float_is_rounded_once():
+    assert one("f", ["linear", 1, 0, 10], 206.0) == (20.6, None)
+    assert one("f", ["linear", 1, -400, 10], 3.0) == (-39.7, None)
+    for raw in range(-300, 300):
+        assert one("f", ["linear", 1, 0, 100], float(raw))[0] == float(f"{raw}e-2"), raw
 
 
 def test_an_integer_scale_keeps_integers():
@@ -89,6 +97,93 @@ def test_what_is_not_a_number_never_enters_the_data():
     assert one("d", ["linear", 10, 0, 1], 1.7e308) == (None, "not_a_number"), "an overflow of the scale"
     assert one("f", ["float"], 0.0) == (0.0, None)
     assert one("f", ["float"], -1.5) == (-1.5, None)
+
+
+def test_a_sum_of_floats_that_overflows_makes_none_of_them_bad():
+    plan = ReadPlan(b"", ">3d", [[name, "float"] for name in "abc"])
+    data, bad = read(plan, struct.pack(">3d", 1.7e308, 1.7e308, -1.0))
+    assert (data["a"], data["b"], data["c"], bad) == (1.7e308, 1.7e308, -1.0, {})
+    data, bad = read(plan, struct.pack(">3d", INF, -INF, 1.0))
+    assert (data, bad) == ({"a": None, "b": None, "c": 1.0}, {"a": "not_a_number", "b": "not_a_number"})
+
+
+def test_text_ends_before_its_padding():
+    assert one("8s", ["text"], b"EM340\0\0\0") == ("EM340", None)
+    assert one("8s", ["text"], b"  pump  ") == ("  pump", None)
+    assert one("4s", ["text"], b" \0 \0") == ("", None)
+    assert one("4s", ["text"], "°C".encode() + b"\0") == ("°C", None)
+    assert one("4s", ["text"], "\U0001f600".encode()) == ("\U0001f600", None)
+
+
+def test_what_is_not_utf_8_is_no_text():
+    # Latin-1, cut short, a surrogate, an overlong form, beyond the last code.
+    for raw in (b"\xb0C\0\0", b"\xe2\x82\0\0", b"\xed\xa0\x80A", b"\xc0\x80AB", b"\xf4\x90\x80\x80"):
+        assert one("4s", ["text"], raw) == (None, "not_text"), raw
+
+
+def test_bytes_are_kept_as_they_are():
+    plan = ReadPlan(bytes([1, 0, 3, 2]), ">4s", [["x", "bytes"]])
+    data, bad = read(plan, bytearray(b"\x00 \xff\x00"))
+    assert (data, bad) == ({"x": b" \x00\x00\xff"}, {})
+    assert isinstance(data["x"], bytes)
+    read(plan, b"abcd")
+    assert data["x"] == b" \x00\x00\xff", "not a view of a buffer that the next response overwrites"
+
+
+def test_bcd_is_read_digit_by_digit():
+    for raw in range(0x10000):
+        nibbles = (raw >> 12, raw >> 8 & 15, raw >> 4 & 15, raw & 15)
+        value, reason = one("H", ["bcd", 1, 0, 0], raw)
+        if max(nibbles) > 9:
+            assert (value, reason) == (None, "not_bcd"), hex(raw)
+        else:
+            number = nibbles[0] * 1000 + nibbles[1] * 100 + nibbles[2] * 10 + nibbles[3]
+            assert (value, reason) == (number, None), hex(raw)
+
+
+def test_bcd_may_be_long_and_scaled():
+    assert one("I", ["bcd", 1, 0, 0], 0x99999999) == (99999999, None)
+    assert one("Q", ["bcd", 10, 3, 0], 0x1234567890123456) == (12345678901234563, None)
+    value, _ = one("I", ["bcd", 1, -5, -2], 0x00012345)
+    assert (value.mantissa, value.exponent) == (12340, -2)
+
+
+def test_a_raw_value_out_of_bounds_is_no_value():
+    temperature = ["within", -400, 1200, "decimal", 1, 0, -1]
+    for raw in (-400, 0, 1200):
+        value, reason = one("h", temperature, raw)
+        assert (value.mantissa, reason) == (raw, None)
+    for raw in (-401, 1201, -32768):
+        assert one("h", temperature, raw) == (None, "out_of_range")
+    assert one("H", ["within", 1, 5, "raw"], 6) == (None, "out_of_range")
+    assert one("H", ["within", 1, 5, "raw"], 5) == (5, None)
+    assert one("f", ["within", -1.5, 1.5, "float"], 1.5) == (1.5, None)
+    assert one("f", ["within", -1.5, 1.5, "float"], 1.75) == (None, "out_of_range")
+
+
+def test_what_is_no_value_at_all_is_not_called_out_of_range():
+    for raw in (NAN, INF, -INF):
+        assert one("f", ["within", -1.5, 1.5, "float"], raw) == (None, "not_a_number")
+        assert one("f", ["within", -1.5, 1.5, "linear", 1, 0, 10], raw) == (None, "not_a_number")
+    assert one("H", ["within", 0x1, 0x100, "bcd", 1, 0, 0], 0x1A0) == (None, "not_bcd")
+    assert one("H", ["within", 0x1, 0x100, "bcd", 1, 0, 0], 0x101) == (None, "out_of_range")
+
+
+def test_every_kind_beside_the_others():
+    slots: list = [
+        ["raw", "raw"],
+        ["float", "float"],
+        ["text", "text"],
+        ["bit", "bit", 2, "off", "on"],
+        ["near", "within", 0, 9, "raw"],
+        ["scaled", "decimal", 1, 0, -1],
+    ]
+    plan = ReadPlan(bytes(range(16)), ">Hf4sBBI", slots)
+    data, bad = read(plan, struct.pack(">Hf4sBBI", 7, 1.5, b"ab\0\0", 2, 10, 12))
+    assert bad == {"near": "out_of_range"}
+    assert str(data.pop("scaled")) == "1.2"
+    assert data == {"raw": 7, "float": 1.5, "text": "ab", "bit": "on", "near": None}
+    assert plan.tags == [slot[0] for slot in slots]
 
 
 def test_a_bad_value_leaves_the_others_alone():

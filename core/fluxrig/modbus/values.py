@@ -10,48 +10,114 @@ significant byte first, so that word orders, tags that overlap and bits of regis
 | [tag, "float"] | the raw float |
 | [tag, "bit", mask, off, on] | `on` where `raw & mask`, else `off` |
 | [tag, "integer", mul, add] | raw * mul + add |
-| [tag, "linear", mul, add, div] | (raw * mul + add) / div |
+| [tag, "decimal", mul, add, exponent] | Decimal(raw * mul + add, exponent) |
+| [tag, "linear", mul, add, div] | (raw * mul + add) / div, of a float |
+| [tag, "bcd", mul, add, exponent] | the digits in the nibbles as "decimal" has it, or "integer" at exponent 0 |
 | [tag, "label", [[raw, label], …]] | the label of the raw integer |
+| [tag, "text"] | the raw bytes as UTF-8, without the NULs and spaces at their end |
+| [tag, "bytes"] | the raw bytes |
+| [tag, "within", low, high, kind, …] | as [tag, kind, …] says, where low <= raw <= high |
 
-A scale such as 0.1 comes as mul 1, div 10: an integer divided once by a power of ten is the nearest float to the
-decimal number (206 / 10 is 20.6), where 206 * 0.1 is not. Where floats are single precision (ESP32, RP2040) the result
-is the nearest single: seven digits, and 64-bit floats lose the rest of theirs.
+A scaled integer is a Decimal, so it is exact also where floats are single precision (ESP32, RP2040). Only floats of the
+device are scaled as floats, divided once by a power of ten: the nearest float to the decimal number.
 """
 
 import struct
 
+from fluxrig.decimal import Decimal
+from fluxrig.scalars import is_unicode
+
 NOT_A_NUMBER = "not_a_number"
 NOT_IN_ENUM = "not_in_enum"
+NOT_TEXT = "not_text"
+NOT_BCD = "not_bcd"
+OUT_OF_RANGE = "out_of_range"
 
 
 class ReadPlan:
     """Where the values in the responses to one request go.
 
-    `order` (bytes) is empty when it would be 0, 1, 2, …; `layout` is a big-endian `struct` format; `slots` are as
-    above, in the order of the layout.
+    `order` (bytes) is empty when it would be 0, 1, 2, …; `layout` is a big-endian `struct` format, in which a count may
+    stand before a code; `slots` are as above, in the order of the layout.
     """
 
     def __init__(self, order: bytes, layout: str, slots: list):
         self.tags = [slot[0] for slot in slots]
-        self._gather = Gather(order) if order else None
-        self._layout = layout
-        self._converts = [_CONVERTERS[slot[1]](*slot[2:]) for slot in slots]
-        self._reasons = {slot[0]: NOT_IN_ENUM if slot[1] == "label" else NOT_A_NUMBER for slot in slots}
+        self._pick = Gather(order).pick if order else None
+        self._unpack = unpacker(layout)
+        # What `read` does beyond unpacking. Raw values, the most frequent, are in none of these lists.
+        self._bits: list = []  # (tag, mask, off, on)
+        self._floats: list = []  # tags
+        self._conversions: list = []  # (tag, convert, reason when that gives None)
+        self._bounds: list = []  # (tag, index, low, high)
+        for index, slot in enumerate(slots):
+            tag, kind, *parameters = slot
+            if kind == "within":
+                low, high, kind, *parameters = parameters
+                self._bounds.append((tag, index, low, high))
+            if kind == "bit":
+                mask, off, on = parameters
+                self._bits.append((tag, mask, off, on))
+            elif kind == "float":
+                self._floats.append(tag)
+            elif kind != "raw":
+                reason = _REASONS.get(kind, NOT_A_NUMBER)
+                self._conversions.append((tag, _CONVERTERS[kind](*parameters), reason))
 
     def read(self, payload: bytes, data: dict, bad: dict) -> None:
         """Put the value of every tag into `data`. One that is not good is None there, with its reason in `bad`."""
-        picked = payload if self._gather is None else self._gather.pick(payload)
-        for tag, convert, raw in zip(self.tags, self._converts, struct.unpack(self._layout, picked)):
-            value = raw if convert is None else convert(raw)
-            data[tag] = value
+        raws = self._unpack(payload if self._pick is None else self._pick(payload))
+        fill(data, self.tags, raws)
+        for tag, mask, off, on in self._bits:
+            data[tag] = on if data[tag] & mask else off
+        if self._floats:
+            self._check_floats(data, bad)
+        for tag, convert, reason in self._conversions:
+            value = data[tag] = convert(data[tag])
             if value is None:
-                bad[tag] = self._reasons[tag]
+                bad[tag] = reason
+        for tag, index, low, high in self._bounds:
+            if not low <= raws[index] <= high and data[tag] is not None:
+                data[tag] = None
+                bad[tag] = OUT_OF_RANGE
 
     def fail(self, reason: str, data: dict, bad: dict) -> None:
         """There is no response: every tag is None in `data`, with `reason` in `bad`."""
         for tag in self.tags:
             data[tag] = None
             bad[tag] = reason
+
+    def _check_floats(self, data: dict, bad: dict) -> None:
+        # NaN and infinities make a NaN or an infinity of every sum that they are in, so one look at the sum will do for
+        # nearly all responses.
+        if is_finite(sum(map(data.__getitem__, self._floats))):
+            return
+        for tag in self._floats:
+            if not is_finite(data[tag]):
+                data[tag] = None
+                bad[tag] = NOT_A_NUMBER
+
+
+if hasattr(struct, "Struct"):
+
+    def unpacker(layout: str):
+        """What unpacks bytes of `layout`. Compiled, because `struct` itself forgets all layouts beyond the 100th."""
+        return struct.Struct(layout).unpack
+
+    def fill(data: dict, tags: list, raws: tuple) -> None:
+        """Set each tag to its raw value."""
+        data.update(zip(tags, raws))
+
+else:
+
+    def unpacker(layout: str):
+        """What unpacks bytes of `layout`."""
+        return lambda packed: struct.unpack(layout, packed)
+
+    def fill(data: dict, tags: list, raws: tuple) -> None:
+        """Set each tag to its raw value. By index, where pairs would be two objects on the heap for each tag."""
+        for index in range(len(tags)):
+            data[tags[index]] = raws[index]
 
 
 class TranslatingGather:
@@ -82,32 +148,71 @@ class LoopingGather:
 Gather = TranslatingGather if hasattr(bytes, "translate") else LoopingGather
 
 
-def _finite(value):
-    # NaN and both infinities differ from themselves by NaN.
-    return value if value - value == 0 else None
-
-
-def _bit(mask, off, on):
-    return lambda raw: on if raw & mask else off
+def is_finite(value: float) -> bool:
+    """Whether a float is neither NaN nor infinite. `math.isfinite` is not everywhere."""
+    return value - value == 0
 
 
 def _integer(mul, add):
     return lambda raw: raw * mul + add
 
 
+def _decimal(mul, add, exponent):
+    return lambda raw: Decimal(raw * mul + add, exponent)
+
+
 def _linear(mul, add, div):
-    return lambda raw: _finite((raw * mul + add) / div)
+    def convert(raw):
+        value = (raw * mul + add) / div
+        return value if is_finite(value) else None
+
+    return convert
+
+
+def _bcd(mul, add, exponent):
+    scale = _decimal(mul, add, exponent) if exponent else _integer(mul, add)
+
+    def convert(raw):
+        try:
+            digits = int(f"{raw:x}")
+        except ValueError:  # a nibble above 9
+            return None
+        return scale(digits)
+
+    return convert
 
 
 def _label(pairs):
     return dict(pairs).get
 
 
+def _text():
+    return _decoded
+
+
+def _bytes():
+    return bytes
+
+
+def _decoded(raw):
+    trimmed = raw.rstrip(b"\0 ")
+    try:
+        text = trimmed.decode()
+    except UnicodeError:
+        return None
+    # MicroPython's decoder lets surrogates and overlong forms pass, which no message can carry.
+    return text if len(text) == len(trimmed) or is_unicode(text, len(trimmed)) else None
+
+
 _CONVERTERS: dict = {
-    "raw": lambda: None,
-    "float": lambda: _finite,
-    "bit": _bit,
     "integer": _integer,
+    "decimal": _decimal,
     "linear": _linear,
+    "bcd": _bcd,
     "label": _label,
+    "text": _text,
+    "bytes": _bytes,
 }
+
+_REASONS = {"bcd": NOT_BCD, "label": NOT_IN_ENUM, "text": NOT_TEXT}
+"""Why a conversion of each kind gives no value; of the others, because it is NOT_A_NUMBER."""
