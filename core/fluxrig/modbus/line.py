@@ -1,8 +1,8 @@
 """A line: one link to one or more units, and the turns of everybody who uses it.
 
 No answer may ever be taken for another's. On TCP the transaction ids see to that (`tcp_line`). A serial line has none
-(`rtu_line`): there a unit that was silent is left alone for long enough that its answer can only come late into nobody's
-turn, and what came in the meantime is thrown away before the next request.
+(`rtu_line`): there a unit that was silent is left alone for so long that a late answer meets no request of its own, and
+what came in the meantime is thrown away before the next request.
 
 What does not work is left alone for a while, longer each time: the whole link when it cannot be opened or was lost, or
 one unit when it does not answer. A silent unit costs its neighbours one timeout for each of its attempts.
@@ -39,8 +39,8 @@ class Line:
     """The link, opened by the first request that needs it. `TcpLine` and `RtuLine` know the frames on it.
 
     Config (compiled): {"kind": "tcp" | "rtu" | "rtu+tcp", "timeout_ms", "connect_timeout_ms", "reconnect_min_ms",
-    "reconnect_max_ms", "pause_after_connect_ms", "request_delay_ms"}, and `address` and `port`, or `serial`, the options
-    of `Host.serial`.
+    "reconnect_max_ms", "pause_after_connect_ms", "request_delay_ms"}, and `address` and `port`, or `serial`, the
+    options of `Host.serial`.
 
     The integer attributes named in `counters` count what happened. `losses` counts the connections that were given up:
     whoever may not act on a new connection compares it.
@@ -76,7 +76,7 @@ class Line:
         self._link = Rest(config["reconnect_min_ms"], config["reconnect_max_ms"])
         self._units: dict = {}
         self._next = 0  # of the requests that are being asked, the first that was not sent
-        self._heard = False  # since they were begun to be sent, something has come
+        self._heard = False  # a part of an answer has come
 
     def expect_unit(self, unit_id: int) -> None:
         """Make the unit known, so that the line knows how many share it."""
@@ -126,14 +126,16 @@ class Line:
                 except Lost as exc:
                     self.disconnects += 1
                     # A server may close a connection that stood idle, which shows only now. A read may be repeated.
-                    if not is_reused or self._heard or not requests[at].repeatable:
+                    if not (is_reused or self._alive) or self._heard or not requests[at].repeatable:
                         self._note_link(NOT_CONNECTED, str(exc))
                         raise LineError(str(exc), reason=NOT_CONNECTED)
-                    self._next = at
+                    self._next -= len(self._unanswered())
         except LineError as exc:
             for request in self._unanswered() + requests[self._next :]:
                 request.fail(exc)
             return len(requests)
+        finally:
+            self._unanswered()  # whoever was cancelled leaves nothing under way
 
     async def _converse(self, stream: Stream, unit: Rest, requests: list, deadline) -> None:
         """Exchange requests and answers, and judge how that ended: the stream is kept or dropped."""
@@ -142,7 +144,7 @@ class Line:
         try:
             await self._exchange(stream, unit, requests, deadline)
             keep = True
-            self._alive = True
+            self._link.worked()
             if unit.worked():
                 self._log("info", f"{self._called(requests)} answers")
         except Unanswered as exc:
@@ -153,7 +155,7 @@ class Line:
             self._alive = False
             raise self._failed(unit, requests, TIMEOUT, str(exc))
         except Unreachable as exc:
-            keep = self._alive = True
+            keep = True
             raise self._failed(unit, requests, exc.reason, str(exc))
         except RemoteError as exc:
             self.protocol_errors += 1
@@ -168,9 +170,9 @@ class Line:
     async def _exchange(self, stream: Stream, unit: Rest, requests: list, deadline: int | None) -> None:
         """Send requests from index `self._next` on, keeping that up to date, and take the answers to them.
 
-        Sets `self._heard` as soon as anything comes. Ends when all that were sent are answered, and all are sent or
-        somebody more urgent waits. Raises Unanswered, Unreachable, Lost, RemoteError, or the TransientError of a stream
-        that broke.
+        Sets `self._heard` while only a part of an answer has come, and `self._alive` with each answer. Ends when all
+        that were sent are answered, and all are sent or somebody more urgent waits. Raises Unanswered, Unreachable,
+        Lost, RemoteError, or the TransientError of a stream that broke.
         """
         raise NotImplementedError
 
@@ -179,7 +181,7 @@ class Line:
         raise NotImplementedError
 
     def _forget(self) -> None:
-        """The connection is gone, and with it what was under way on it."""
+        """What has come over the connection so far is of no more use."""
 
     def _first_pause_ms(self) -> int:
         """How long a unit is left alone at least."""
@@ -220,7 +222,6 @@ class Line:
         self._connected_before = True
         self._stream = stream
         self._alive = False
-        self._link.worked()
         if config["pause_after_connect_ms"]:
             await self._clock.sleep_ms(config["pause_after_connect_ms"])
         return stream

@@ -1,15 +1,18 @@
 """One question to one unit: made once, asked as often as needed, by whatever line it goes over."""
 
+from fluxrig.errors import FluxError
 from fluxrig.modbus.pdu import answer_shape
 
 
 class Request:
     """A request PDU for a unit, and what became of it when it was last asked.
 
-    `prefix` and `size` are how its answer begins and how many bytes of data follow (see `pdu.answer_shape`); `frame` and
-    `expected` are what the line sends for it and how the frame of the answer begins, which the line prepares on first
-    use. After it was asked either `data` holds the data of the answer, or `error` says why there is none: a LineError,
-    or an ExceptionResponse; `sent`, set for what is not `repeatable`, says whether it has left. Subclasses that want their answers as they arrive take over `take` and `fail`.
+    `prefix` and `size` are how its answer begins and how many bytes of data follow (see `pdu.answer_shape`). `frame`
+    and `expected` belong to the line, which makes them on first use: what is sent, and how the answer begins there.
+
+    After it was asked either `data` holds the data of the answer, or `error` says why there is none: a LineError, or an
+    ExceptionResponse. `sent` says whether it has ever left. Subclasses that want their answers as they arrive take over
+    `take` and `fail`.
     """
 
     repeatable = True
@@ -19,18 +22,18 @@ class Request:
         self.unit_id = unit_id
         self.pdu = pdu
         self.prefix, self.size = answer_shape(pdu)
-        self.frame: bytes | None = None
+        self.frame = b""
         self.expected = b""
         self.sent = False
         self.data: bytes | None = None
-        self.error: Exception | None = None
+        self.error: FluxError | None = None
 
     def take(self, data: bytes, arrived_ns: int) -> None:
         """The answer is there: its data, and when it arrived (Unix ns)."""
         self.data = data
         self.error = None
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: FluxError) -> None:
         """There is no answer, or it is no."""
         self.data = None
         self.error = error

@@ -1,7 +1,7 @@
 """A serial line, or a TCP connection to one: one request at a time, told apart by silence.
 
-What a late answer could do here: a unit answers after its timeout, and the answer is taken for that to the next request.
-So a unit that was silent is left alone at least once more as long as it had time to answer, and what has come by then is
+What a late answer could do: a unit answers after its timeout, and that is taken for the answer to the next request.
+So a unit that was silent is left alone for at least as long again as it had to answer, and what has come by then is
 thrown away. Another unit may be asked meanwhile, because frames carry the id of the unit that answers. What a unit says
 later than twice its timeout cannot be told from an answer: there is nothing in a frame that would tell.
 """
@@ -43,6 +43,8 @@ class RtuLine(Line):
             try:
                 data = await self._ask_one(stream, request)
             except ExceptionResponse as exc:
+                self._heard = False
+                self._alive = True
                 self.exceptions += 1
                 request.fail(exc)
                 if exc.exception_code in GATEWAY_CODES:
@@ -54,7 +56,7 @@ class RtuLine(Line):
 
     async def _ask_one(self, stream: Stream, request: Request) -> bytes:
         """The data of the answer. An answer that came damaged is asked for once more, if that does no harm."""
-        if request.frame is None:
+        if not request.frame:
             request.frame = frame(request.unit_id, request.pdu)
         await self._send(stream, request)
         if request.unit_id == BROADCAST:
@@ -104,6 +106,8 @@ class RtuLine(Line):
                 data, echo = _without_echo(data, echo)
             answer = receiver.feed(data)
             if answer is not None:
+                self._heard = False
+                self._alive = True
                 return answer
             left_us = clock.ticks_diff(limit, now)
         if receiver.damaged:

@@ -55,8 +55,8 @@ class Transactions:
     waits for any more is a stray: it is counted and thrown away. An id that was never used is a broken peer. Ids go on
     counting over connections, because a gateway may answer late into the next one.
 
-    `tally` has the counters `strays` and `exceptions`. `unreachable` is the last answer of a gateway that it cannot reach
-    the unit, None unless there was one since `send`.
+    `tally` has the counters `strays` and `exceptions`. `unreachable` is the last answer of a gateway that it cannot
+    reach the unit, None unless there was one since `send`.
     """
 
     RECENT = 4096
@@ -75,7 +75,7 @@ class Transactions:
         out = []
         last = self._last
         for request in requests:
-            if request.frame is None:
+            if not request.frame:
                 _prepare(request)
             last = (last + 1) & 0xFFFF
             transaction = last.to_bytes(2, "big")
@@ -97,7 +97,7 @@ class Transactions:
         at = 0
         end = len(data)
         settled = 0
-        # Nearly always the answers come whole and in order, each as long as its request says: no need to take them apart.
+        # Nearly always the answers come whole and in order, each as its request lets expect: none is taken apart.
         for transaction, request in self.under_way:
             expected = request.expected
             stop = at + 2 + len(expected) + (request.size or 0)
@@ -122,27 +122,25 @@ class Transactions:
 
     def forget(self) -> list:
         """The requests under way, whose answers will be strays from now on."""
+        if not self.under_way:
+            return []
         requests = [request for _, request in self.under_way]
         self.under_way = []
         return requests
 
     def restart(self) -> None:
-        """There is a new connection: nothing is under way on it, and nothing has come."""
-        self.under_way = []
+        """There is a new connection, over which nothing has come yet."""
         self._rest = b""
 
     def _settle(self, transaction_id: int, unit_id: int, pdu: bytes, now_ns: int) -> int:
-        wanted = transaction_id.to_bytes(2, "big")
-        for index, (transaction, request) in enumerate(self.under_way):
-            if transaction == wanted:
-                break
-        else:
+        entry = self._entry(transaction_id)
+        if entry is None:
             if (self._last - transaction_id) & 0xFFFF >= self._used:
-                raise RemoteError(
-                    f"the answer has transaction id {transaction_id}, which was not used", transaction_id=transaction_id
-                )
+                text = f"the answer has transaction id {transaction_id}, which was not used"
+                raise RemoteError(text, transaction_id=transaction_id)
             self._tally.strays += 1
             return 0
+        request = entry[1]
         if unit_id != request.unit_id:
             raise RemoteError(f"unit {request.unit_id} was asked, unit {unit_id} answered", unit_id=unit_id)
         try:
@@ -151,13 +149,18 @@ class Transactions:
             self._tally.exceptions += 1
             if exc.exception_code in GATEWAY_CODES:
                 self.unreachable = exc
-            answer = exc
-        del self.under_way[index]
-        if isinstance(answer, bytes):
-            request.take(answer, now_ns)
+            request.fail(exc)
         else:
-            request.fail(answer)
+            request.take(answer, now_ns)
+        self.under_way.remove(entry)
         return 1
+
+    def _entry(self, transaction_id: int) -> list | None:
+        wanted = transaction_id.to_bytes(2, "big")
+        for entry in self.under_way:
+            if entry[0] == wanted:
+                return entry
+        return None
 
 
 def _prepare(request) -> None:

@@ -45,6 +45,8 @@ class TcpLine(Line):
                     break
                 self._heard = True
                 if transactions.receive(data, clock.wall_ns()):
+                    self._heard = False
+                    self._alive = True
                     break
                 # Strays and pieces give no more time.
                 left_us = clock.ticks_diff(limit, clock.ticks_us())

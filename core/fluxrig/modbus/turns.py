@@ -23,7 +23,7 @@ class Turns:
         if not self._taken:
             self._taken = True
             return
-        waiter = [deadline, asyncio.Event(), False]
+        waiter: list = [deadline, asyncio.Event(), False]
         self._waiting.append(waiter)
         try:
             await waiter[1].wait()
@@ -48,10 +48,7 @@ class Turns:
 
     def is_wanted(self, deadline: int | None) -> bool:
         """Whether somebody waits who is more urgent than the holder, whose deadline is this one."""
-        for waiter in self._waiting:
-            if self._is_before(waiter[0], deadline):
-                return True
-        return False
+        return any([self._is_before(waiter[0], deadline) for waiter in self._waiting])
 
     def _is_before(self, one: int | None, other: int | None) -> bool:
         if one is None or other is None:

@@ -16,7 +16,7 @@ a write took effect is not believed but read back.
 
 import asyncio
 
-from fluxrig.errors import LocalError
+from fluxrig.errors import FluxError, LocalError
 from fluxrig.modbus.line import LineError
 from fluxrig.modbus.pdu import ExceptionResponse, read_request, span_text
 from fluxrig.modbus.request import Request
@@ -148,11 +148,11 @@ class Commands:
             self._confirm(command, "accepted", command.value)
             return ""
         if error is None and request.data:
-            found = request.data  # function 23 has read back already
+            found: bytes | None = request.data  # function 23 has read back already
         else:
             found = await self._look(plan, command.value)
-            if found is None:
-                return str(error) if error is not None else "the device took it, but what it holds cannot be read"
+        if found is None:
+            return str(error) if error is not None else "the device took it, but what it holds cannot be read"
         value, reason = plan.value(found)
         if plan.holds(found, command.value):
             self._confirm(command, "confirmed", value)
@@ -164,13 +164,13 @@ class Commands:
 
     async def _look(self, plan: WritePlan, value) -> bytes | None:
         """What the device holds, as soon as that is `value` or the last look is over; None when it cannot be read."""
-        found = None
+        found: bytes | None = None
         for pause_ms in self.READ_BACK_MS:
             if pause_ms:
                 await self._clock.sleep_ms(pause_ms)
             look = Request(plan.unit_id, read_request(*plan.read_back))
             await self._line.ask([look], None, None, True)
-            if look.error is not None:
+            if look.data is None:
                 return found
             found = look.data
             if plan.holds(found, value):
@@ -206,6 +206,6 @@ def _number(entry: tuple) -> int:
     return entry[0]
 
 
-def _is_open(error: Exception) -> bool:
+def _is_open(error: FluxError) -> bool:
     """Whether a write that ended with `error` may have been carried out all the same."""
     return not isinstance(error, ExceptionResponse) or error.exception_code == ACKNOWLEDGE

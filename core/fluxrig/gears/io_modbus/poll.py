@@ -13,10 +13,9 @@ class Poll:
     """Config (compiled): {"name", "group", "unit_id", "every_ms", "phase_ms", "requests": [[function, address, count,
     order, layout, slots], …]}.
 
-    Meta of each message: `machine.id`, `group`, `unit_id`, `function` ("3" or "1,3") and `registers` (what is read, such
-    as "co:0 hr:0-12"). It is one and the same dict for as long as neither a quality nor that changes. `ts` is when the
-    last answer of the poll arrived. `raw`, if it is wanted, is for each answer in turn the request PDU and the answer
-    PDU, see `fluxrig.modbus.raw`.
+    Meta of each message: `machine.id`, `group`, `unit_id`, `function` ("3" or "1,3") and `registers` (what is read,
+    such as "co:0 hr:0-12"). It is one and the same dict for as long as neither a quality nor that changes. `ts` is when
+    the last answer of the poll arrived. `raw`, if wanted, has the answers as they came (see `fluxrig.modbus.raw`).
     """
 
     def __init__(self, gear, ctx, line, config: dict):
@@ -33,7 +32,7 @@ class Poll:
         self._group = config["group"]
         self._wants_raw = ctx.config["raw"]
         self._ticker = ctx.ticker(config["name"], config["every_ms"], config["phase_ms"])
-        self._refusals = None
+        self._refusals: list = []  # one Refusals, as soon as something is refused
         self._told: dict = {}  # {tag: reason}, what `_meta` says
         line.expect_unit(self.unit_id)
         self.describe()
@@ -53,7 +52,7 @@ class Poll:
 
     @property
     def refused_tags(self) -> int:
-        return self._refusals.tags if self._refusals else 0
+        return sum([refusals.tags for refusals in self._refusals])
 
     async def run(self):
         """Poll at every deadline, until the Gear drains."""
@@ -70,8 +69,8 @@ class Poll:
         bad: dict = {}
         for read in self.reads:
             read.plan.fail(reason, data, bad)
-        if self._refusals:
-            self._refusals.report(data, bad)
+        for refusals in self._refusals:
+            refusals.report(data, bad)
         self._note_quality(bad)
         self._gear.out(self._ctx.message(data, self._meta))
 
@@ -82,16 +81,16 @@ class Poll:
         self.arrived_ns = None
         if self._wants_raw:
             self.raw = []
-        if self._refusals:
-            self._refusals.report(self.data, self.bad)
+        for refusals in self._refusals:
+            refusals.report(self.data, self.bad)
         if self.reads:
             await self._line.ask(self.reads, deadline)
             for read in self.reads:
                 if read.error is not None or read.is_refused:
                     await self._look_into_refusals(deadline)
                     break
-        if self._refusals:
-            await self._refusals.retry(self._line, deadline)
+        for refusals in self._refusals:
+            await refusals.retry(self._line, deadline)
         if not gear.polling:
             return  # receivers may have drained while the answers were under way
         data, bad = self.data, self.bad
@@ -104,11 +103,11 @@ class Poll:
         gear.out(self._ctx.message(data, self._meta, raw, self.arrived_ns))
 
     async def _look_into_refusals(self, deadline: int) -> None:
-        if self._refusals is None:
+        if not self._refusals:
             from fluxrig.gears.io_modbus.refusals import Refusals
 
-            self._refusals = Refusals(self, self._ctx)
-        await self._refusals.look_into(self._line, deadline)
+            self._refusals.append(Refusals(self, self._ctx))
+        await self._refusals[0].look_into(self._line, deadline)
 
     def _note_quality(self, bad: dict) -> None:
         self._told = bad

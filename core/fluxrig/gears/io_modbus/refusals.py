@@ -29,7 +29,7 @@ class Refusals:
         self._ctx = ctx
         self._rest_ns = ctx.config["retry_refused_ms"] * 1_000_000
         self._resting: list = []  # [read, reason, since (Unix ns)]
-        self._refused_spans: list = []  # (whole request, first, end) that are known to be refused
+        self._refused_spans: list = []  # (whole request, first, end, since when (Unix ns)) that are refused
 
     def report(self, data: dict, bad: dict) -> None:
         """Put the tags that rest into a poll's result."""
@@ -65,30 +65,28 @@ class Refusals:
 
     async def retry(self, line, deadline: int) -> None:
         """Ask for one read that has rested long enough, if there is one."""
+        poll = self._poll
         now_ns = self._ctx.clock.wall_ns()
+        if self._refused_spans and self._is_rested(self._refused_spans[0][3], now_ns):
+            # What was cut is tried in one piece again: its parts stand by.
+            self._refused_spans = [span for span in self._refused_spans if not self._is_rested(span[3], now_ns)]
+            poll.reads = self._joined(poll.reads)
+            poll.describe()
         for entry in self._resting:
-            read, reason, since_ns = entry
-            if not 0 <= now_ns - since_ns < self._rest_ns:
+            if self._is_rested(entry[2], now_ns):
                 break
         else:
             return
-        await line.ask([read], deadline)
+        read = entry[0]
+        await self._ask(line, [read], deadline)
         if _code(read) is not None:
             entry[1], entry[2] = read.error.reason, now_ns
-            return
-        if read.error is not None:
-            return  # it was not answered: nothing is known
-        self._resting.remove(entry)
-        self.tags -= len(read.plan.tags)
-        self._ctx.log("info", f"{_called(read)} is answered again")
-        poll = self._poll
-        whole = read.whole
-        self._refused_spans = [span for span in self._refused_spans if span[0] is not whole]
-        poll.reads = self._joined(sorted(poll.reads + [read], key=_place))
-        for tag in read.plan.tags:
-            if poll.bad.get(tag) == reason:
-                del poll.bad[tag]
-        poll.describe()
+        elif read.error is None:
+            self._resting.remove(entry)
+            self.tags -= len(read.plan.tags)
+            self._ctx.log("info", f"{_called(read)} is answered again")
+            poll.reads = self._joined(sorted(poll.reads + [read], key=_place))
+            poll.describe()
 
     async def _search(self, refused: Read, line, deadline: int, budget: int) -> tuple:
         """(the reads that take the place of `refused`, how many requests it took to find them)."""
@@ -97,7 +95,7 @@ class Refusals:
         pieces: list = []
         while suspects:
             suspect = suspects.pop(0)
-            self._refused_spans.append((suspect.whole, suspect.first, suspect.end))
+            self._refused_spans.append((suspect.whole, suspect.first, suspect.end, self._ctx.clock.wall_ns()))
             if len(suspect.plan.tags) == 1:
                 self._lay_to_rest(suspect)
                 continue
@@ -106,11 +104,21 @@ class Refusals:
                 pieces.append(suspect)
                 continue
             spent += len(parts)
-            await line.ask(parts, deadline)
+            await self._ask(line, parts, deadline)
             for part in parts:
                 (suspects if _code(part) in _NO_SUCH_ITEM else pieces).append(part)
         pieces.sort(key=_place)
         return self._joined(pieces), spent
+
+    async def _ask(self, line, reads: list, deadline: int) -> None:
+        """Ask again for tags that are bad in this poll already."""
+        for read in reads:
+            for tag in read.plan.tags:
+                self._poll.bad.pop(tag, None)
+        await line.ask(reads, deadline)
+
+    def _is_rested(self, since_ns: int, now_ns: int) -> bool:
+        return not 0 <= now_ns - since_ns < self._rest_ns
 
     def _halves(self, read: Read) -> list:
         middle = (read.first + read.end) // 2
@@ -138,13 +146,13 @@ class Refusals:
 
     def _is_known_refused(self, whole: list, first: int, end: int) -> bool:
         """Whether a span is refused, or holds one that is."""
-        for refused, refused_first, refused_end in self._refused_spans:
+        for refused, refused_first, refused_end, _ in self._refused_spans:
             if refused is whole and first <= refused_first and refused_end <= end:
                 return True
         return False
 
     def _lay_to_rest(self, read: Read) -> None:
-        reason = read.error.reason
+        reason = read.error.reason if read.error else ""
         self.tags += len(read.plan.tags)
         self._resting.append([read, reason, self._ctx.clock.wall_ns()])
         minutes = self._rest_ns / 60e9

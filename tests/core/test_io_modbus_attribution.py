@@ -1,0 +1,70 @@
+"""Whatever a peer answers, no value is attributed to the wrong tag.
+
+What each register holds says where and when it was read: see modbus_server.py.
+"""
+
+from modbus_bench import Bench, config
+from modbus_server import (
+    BROKEN,
+    answered_again_later,
+    answered_twice,
+    close,
+    drip,
+    exception,
+    late,
+)
+
+
+async def test_a_broken_answer_in_the_middle_spares_what_was_answered_before():
+    for fault, reason in BROKEN:
+        bench = Bench()
+        bench.server.faults = [None, None, None, fault]
+        await bench.run(1000)
+        second = bench.got[1]
+        assert [second.quality(tag) for tag in "abc"] == ["good"] * 3, fault
+        if fault is close:
+            # A connection that was closed before anything of the answer came is opened again at once.
+            assert bench.qualities() == [{"good"}] * len(bench.got)
+        else:
+            assert [second.quality(tag) for tag in "xy"] == ["bad:" + reason] * 2, fault
+        assert bench.qualities()[-1] == {"good"}, fault
+        bench.check_attribution()
+
+
+async def test_no_value_is_ever_attributed_to_the_wrong_tag():
+    # Faults of every kind, in an order that differs with each seed, mixed with good answers.
+    others = [answered_again_later, answered_twice, drip, exception(2), None, None, None]
+    kinds = [fault for fault, _ in BROKEN] + others
+    for seed in range(1, 17):
+        bench = Bench(config(retry_refused_ms=300))
+        x = seed * 2654435761
+        for _ in range(10):
+            x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+            bench.server.faults.append(kinds[(x >> 16) % len(kinds)])
+        values = 0
+        while bench.server.faults:
+            await bench.run(1000)
+            values += bench.check_attribution()
+            bench.got.clear()
+        assert values >= 5
+        await bench.run(2000)
+        assert bench.qualities()[-1] == {"good"}, "it recovers"
+
+
+async def test_a_late_answer_is_never_taken_for_that_of_the_next_request():
+    bench = Bench()
+    bench.server.faults = [late] * 8
+    await bench.run(6000)
+    assert bench.gear.timeouts == 8
+    assert bench.qualities()[-1] == {"good"}
+    bench.check_attribution()
+
+
+async def test_an_answer_that_comes_twice_is_a_stray():
+    bench = Bench()
+    bench.server.faults = [None, None, answered_twice, answered_again_later]
+    await bench.run(1000)
+    assert bench.qualities() == [{"good"}] * 11
+    assert bench.gear.strays == 2 and bench.gear.protocol_errors == 0
+    assert bench.server.connections == 1
+    bench.check_attribution()
