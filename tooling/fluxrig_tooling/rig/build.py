@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -20,21 +21,35 @@ from fluxrig_tooling.rig.wires import Wiring
 _CONVERTED = {name: FORMATS[name] for name in ("duration", "size")}
 
 
-def build(root: Node, catalog: Catalog, path: Path, problems: Problems) -> RigModel:
-    """The model of the tree `root`. When `problems` has errors the model is for further checks only."""
-    return _Builder(root, catalog, problems).rig(path)
+def build(
+    root: Node,
+    catalog: Catalog,
+    path: Path,
+    problems: Problems,
+    unread: Iterable[str] = (),
+    unsound: Collection[str] = (),
+) -> RigModel:
+    """The model of the tree `root`. When `problems` has errors the model is for further checks only.
+
+    `unread` are names of gears that the file has and the tree lacks, `unsound` those of gears whose config lacks parts:
+    what is wrong with them was reported before.
+    """
+    return _Builder(root, catalog, problems, unread, unsound).rig(path)
 
 
 class _Builder:
     """`rig` reads the head of the file, then racks, gears and wires, which refer to one another in this order."""
 
-    def __init__(self, root: Node, catalog: Catalog, problems: Problems):
+    def __init__(
+        self, root: Node, catalog: Catalog, problems: Problems, unread: Iterable[str], unsound: Collection[str]
+    ):
         self._root = root
         self._catalog = catalog
         self._problems = problems
         self._racks: dict[str, RackSpec] = {}
         self._gears: dict[str, GearSpec] = {}
-        self._unread: set[str] = set()  # names of racks and gears that are there, but not valid
+        self._unsound = unsound
+        self._unread: set[str] = set(unread)  # names of racks and gears that are there, but not valid
 
     def rig(self, path: Path) -> RigModel:
         valid = read(_without_lists(self._root), skeleton.RIG, "the rig", self._problems)
@@ -112,7 +127,7 @@ class _Builder:
             manifest=manifest,
             node=item,
             on_error=gear.get("on_error", ""),
-            sound=config is not None,
+            sound=config is not None and gear["name"] not in self._unsound,
         )
 
     def _manifest(self, type_name: str, at: Location) -> Manifest | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,6 +145,16 @@ def from_value(value: Any, at: Location) -> Node:
     if isinstance(value, str):
         return Scalar(at, value, plain=False)
     return Scalar(at, "null" if value is None else str(value).lower(), plain=True)
+
+
+def moved(node: Node, move: Callable[[Location], Location]) -> Node:
+    """The same tree, with the place that `move` says for each of its places."""
+    if isinstance(node, Scalar):
+        return Scalar(move(node.at), node.text, node.plain)
+    if isinstance(node, Sequence):
+        return sequence(move(node.at), [moved(item, move) for item in node.items])
+    entries = {key: Entry(move(entry.key_at), moved(entry.node, move)) for key, entry in node.entries.items()}
+    return mapping(move(node.at), entries)
 
 
 def _extent(children: list[Node]) -> tuple[int, int]:

@@ -19,6 +19,15 @@ def override(root: Node, values: dict[str, Any], problems: Problems) -> Node:
     return root
 
 
+def overrides_of_instances(root: Node, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`values` in two parts: those for the tree `root`, and those for gears that only `for_each` will make of it."""
+    gears = find(root, "gears")
+    names = _names(gears) if isinstance(gears, Sequence) else []
+    later = {path for path in values if path.startswith("gears.") and path.split(".")[1] not in names}
+    now = {path: value for path, value in values.items() if path not in later}
+    return now, {path: values[path] for path in values if path in later}
+
+
 def _replaced(node: Node, keys: list[str], path: str, value: Any, problems: Problems) -> Node:
     if not keys:
         return from_value(value, node.at)

@@ -70,6 +70,20 @@ GEAR = _table(
     ["name", "type"],
     name=_described(_NAME, "The name of the gear, unique in the rig.", examples=["plc"]),
     type=_described({"type": "string"}, "What the gear does: one of the gear types.", examples=["io_modbus"]),
+    for_each=_described(
+        {
+            "type": ["string", "array"],
+            "items": {
+                "type": "object",
+                "required": ["id"],
+                "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+            },
+            "minLength": 1,
+            "minItems": 1,
+        },
+        "Makes a gear NAME-ID of each row: of a CSV file beside the rig, or of a list. ${column} stands for its cell.",
+        examples=["meters.csv"],
+    ),
     deploy=_described(_NAME, "The rack it runs on. May be left out when there is one rack."),
     config=_described({"type": "object"}, "What the gear type takes; see `fluxrig gear doc`."),
     on_error=_described(
