@@ -7,6 +7,10 @@ import asyncio
 import sys
 from io import StringIO
 
+from fluxrig.decimal import Decimal
+
+_NUMBERS = (int, float, Decimal)  # made once: as an argument it would be made anew for every value
+
 MICROPYTHON = sys.implementation.name == "micropython"
 
 if MICROPYTHON:
@@ -44,5 +48,5 @@ def exact_int(value: object) -> bool:
 
 
 def is_number(value) -> bool:
-    """Whether `value` is an integer or a float, and not a boolean."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether `value` is an integer, a float or a Decimal, and not a boolean."""
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)

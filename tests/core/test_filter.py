@@ -1,5 +1,8 @@
+from struct import pack
+
 from probes import chain, gear, gear_of
 
+from fluxrig.decimal import Decimal
 from fluxrig.gears.filter.filter import Deadband
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
@@ -69,6 +72,60 @@ def test_a_clock_that_is_set_back_does_not_silence_the_repetition():
 def test_a_value_that_cannot_be_compared_does_not_block_its_tag():
     nan = float("nan")
     assert passed(("absolute", 5.0, 0.0, 0), [1.0, nan, 2.0, 100.0])[2:] == [2.0, 100.0]
+
+
+def tenths(*mantissas):
+    return [Decimal(mantissa, -1) for mantissa in mantissas]
+
+
+def test_the_last_place_of_a_long_counter_is_not_lost():
+    # A 32-bit and a 64-bit counter times 0.1. Single precision cannot tell the values of either apart, double
+    # precision not those of the second.
+    for start in (4294967290, (1 << 64) - 10):
+        a, b, c, d = tenths(start, start + 1, start + 2, start + 3)
+        assert pack("f", float(a)) == pack("f", float(d))
+        assert passed(CHANGE, [a, a, b, b, a]) == [a, b, a]
+        assert passed(("absolute", Decimal(1, -1), 0.0, 0), [a, b, c, d]) == [a, c]
+        assert passed(("absolute", Decimal(0, 0), 0.0, 0), [a, a, b]) == [a, b]
+        assert passed(("absolute", 0.1, 0.0, 0), [a, b, c, d]) == [a, c], "a float for the width"
+        assert passed(("relative", Decimal(0, 0), Decimal(1, -1), 0), [a, b, c, d]) == [a, c]
+        # One part in 10**20 of any of them is less than a tenth, and one part in 10**19 of the second is more.
+        assert passed(("relative", Decimal(1, -20), Decimal(0, 0), 0), [a, b, c]) == [a, b, c]
+    assert passed(("relative", Decimal(1, -19), Decimal(0, 0), 0), [a, b, c]) == [a, c]
+
+
+def test_exactly_the_width_is_not_beyond_it_in_decimals():
+    start = 1000
+    for width in range(1, 100):
+        rule = ("absolute", Decimal(width, -2), Decimal(0, 0), 0)
+        values = [Decimal(start * 10, -2), Decimal(start * 10 + width, -2), Decimal(start * 10 - width - 1, -2)]
+        assert passed(rule, values) == [values[0], values[2]]
+        # Of 100.0, as many percent.
+        rule = ("relative", Decimal(width, -2), Decimal(0, 0), 0)
+        values = tenths(start, start + 10 * width, start - 10 * width, start + 10 * width + 1)
+        assert passed(rule, values) == [values[0], values[3]]
+
+
+def test_the_floor_of_a_relative_width_in_decimals():
+    values = tenths(0, 9, -9, 10, 11)
+    assert passed(("relative", Decimal(5, -2), Decimal(1, 0), 0), values) == [values[0], values[4]]
+    assert passed(("relative", 0.05, 1.0, 0), values) == [values[0], values[4]]
+
+
+def test_decimals_and_other_numbers_of_one_tag_are_compared():
+    for rule in (("absolute", Decimal(1, 0), 0.0, 0), ("relative", Decimal(5, -2), Decimal(0, 0), 0)):
+        assert passed(rule, [20, Decimal(206, -1), 20.5, 20, Decimal(220, -1), 20.5]) == [20, 22, 20.5]
+        assert passed(rule, [Decimal(206, -1), 21, 20, None, 21]) == [Decimal(206, -1), None, 21]
+        nan = float("nan")
+        assert len(passed(rule, [Decimal(206, -1), nan, Decimal(206, -1)])) == 3
+    assert passed(CHANGE, [20, Decimal(200, -1), 20.0, Decimal(2001, -2)]) == [20, Decimal(2001, -2)]
+
+
+def test_a_width_in_decimals_is_one_for_integers_and_floats_too():
+    rule = ("absolute", Decimal(5, -1), Decimal(0, 0), 0)
+    assert passed(rule, [1.0, 1.5, 1.6, 2]) == [1.0, 1.6]
+    assert passed(rule, [1, 1, 2]) == [1, 2]
+    assert passed(("relative", Decimal(5, -2), Decimal(1, 0), 0), [100.0, 104.0, 106.0, 101, 100]) == [100, 106, 100]
 
 
 def rack_with(config):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fluxrig.decimal import Decimal
 from fluxrig.gears.filter.filter import Deadband
 from fluxrig_tooling.rig import load_text
 
@@ -83,6 +84,21 @@ def test_percent_of_last_needs_no_range():
     assert compiled["tags"]["running"] == ["change", 0.0, 0.0, 0]
 
 
+def test_widths_are_exact_where_they_have_room():
+    def default(config: str) -> list[str]:
+        return [repr(part) for part in lowered(config)["default"][1:3]]
+
+    assert default("{deadband: 0.29}") == ["Decimal(29, -2)", "0.0"]
+    assert default("{deadband: 100}") == ["Decimal(100, 0)", "0.0"]
+    assert default("{deadband: 2.5% of last, floor: 1e-7}") == ["Decimal(25, -3)", "Decimal(1, -7)"]
+    assert default("{deadband: 1e-300}") == ["1e-300", "0.0"]
+    assert default("{deadband: 1e+300}") == ["1e+300", "0.0"]
+    level = lowered("{deadband: 29%}", "\n        level: {address: hr:0, type: int16, range: [0.1, 100]}\n")["tags"][
+        "level"
+    ]
+    assert repr(level[1]) == "Decimal(28971, -3)"
+
+
 def test_without_a_deadband_every_change_passes():
     assert lowered("{}")["tags"]["level"] == ["absolute", 0.0, 0.0, 0]
 
@@ -133,3 +149,17 @@ def test_the_rule_passes_what_opc_ua_calls_beyond_the_percent_deadband(low, span
     deadband = Deadband(*lowered(f"{{deadband: {percent}%}}", tags)["tags"]["level"])
     deadband.moved(float(value), "good", 0)
     assert deadband.moved(float(value + moved), "good", 1) == (abs(moved) * 100 > percent * span)
+
+
+@given(
+    percent=st.integers(0, 1000),
+    value=st.integers(-2000, (1 << 64) - 1),
+    moved=st.integers(-2000, 2000) | st.integers(-(1 << 64), 1 << 64),
+    exponent=st.integers(-9, 3),
+)
+@example(percent=290, value=1000, moved=290, exponent=-1)
+def test_a_percentage_of_the_last_value_is_exact_for_decimals(percent, value, moved, exponent):
+    deadband = Deadband(*lowered(f"{{deadband: {percent / 10}% of last}}")["default"])
+    deadband.moved(Decimal(value, exponent), "good", 0)
+    beyond = abs(moved) * 1000 > percent * abs(value)
+    assert deadband.moved(Decimal(value + moved, exponent), "good", 1) == beyond

@@ -5,6 +5,7 @@ The reference is always the last value *sent*, so a slow drift is reported once 
 """
 
 from fluxrig.compat import is_number
+from fluxrig.decimal import Decimal
 from fluxrig.gear import Gear
 
 CHANGE = "change"
@@ -17,12 +18,14 @@ class Deadband:
 
     `kind`: `change` (any difference), `absolute` (|value - sent| > width), `relative` (> width * |sent|, and at least
     more than `floor`). `max_interval_ms` (0: never) repeats a value that has not moved for that long.
+
+    Decimals are compared exactly with a `width` and a `floor` that are Decimals; floats are compared as floats.
     """
 
-    def __init__(self, kind: str, width: float, floor: float, max_interval_ms: int):
+    def __init__(self, kind: str, width: Decimal | float, floor: Decimal | float, max_interval_ms: int):
         self._kind = kind
-        self._width = width
-        self._floor = floor
+        self._exact = (width, floor)
+        self._rounded = (float(width), float(floor))
         self._max_interval_ns = max_interval_ms * 1_000_000
         self._sent = None
         self._sent_at = 0
@@ -46,7 +49,9 @@ class Deadband:
         if self._kind == CHANGE or not is_number(value) or not is_number(sent):
             return value != sent
         distance = abs(value - sent)
-        width = self._width if self._kind == ABSOLUTE else max(self._width * abs(sent), self._floor)
+        width, floor = self._exact if isinstance(distance, Decimal) else self._rounded
+        if self._kind == RELATIVE:
+            width = max(width * abs(sent), floor)
         return not distance <= width  # true for NaN as well: what cannot be compared passes
 
 
