@@ -380,4 +380,4 @@ async def test_many_connections_one_after_the_other_cost_no_sockets():
 
 def stream_number(stream):
     """The file descriptor of a stream: the lowest free one, so it tells how many are in use."""
-    return stream._sock.fileno()
+    return (stream._file if hasattr(stream, "_file") else stream._sock).fileno()

@@ -1,4 +1,4 @@
-"""TCP on MicroPython's asyncio."""
+"""TCP on MicroPython."""
 
 # mypy: disable-error-code="attr-defined, arg-type"
 import asyncio
@@ -7,9 +7,9 @@ import select
 import socket
 import time
 
-from fluxrig.errors import LocalError, TransientError
-from fluxrig.host import Stream
+from fluxrig.errors import FluxError, LocalError, TransientError
 from fluxrig_ports.micropython.faults import link_error, name_error, no_answer
+from fluxrig_ports.micropython.polled import PolledStream
 
 _CONNECT_POLL_MS = 5
 _TCP = 6  # IPPROTO_TCP and TCP_NODELAY have no names in MicroPython's socket module
@@ -73,46 +73,23 @@ async def _connected(sock, where, deadline: int) -> None:
         raise OSError(errno.ECONNABORTED)
 
 
-class TcpStream(Stream):
-    """One connection. One task may use it at a time; `close` ends the read of another task."""
+class TcpStream(PolledStream):
+    """One TCP connection."""
 
     def __init__(self, sock, address: str, port: int):
-        self._sock = sock
-        self._stream = asyncio.StreamReader(sock)
+        super().__init__(sock)
         self._address = address
         self._port = port
-        self._reader: asyncio.Task | None = None
 
-    async def read(self, limit: int) -> bytes:
-        if self._sock is None:
-            return b""
-        self._reader = asyncio.current_task()
-        try:
-            return await self._stream.read(limit)
-        except OSError as exc:
-            raise link_error(exc, self._address, self._port)
-        except asyncio.CancelledError:
-            if self._sock is None:
-                return b""  # it was close() that ended this wait
-            raise
-        finally:
-            self._reader = None
+    def _end(self) -> bytes:
+        return b""
 
-    async def write(self, data: bytes) -> None:
-        if self._sock is None:
-            raise TransientError(
-                f"{self._address}:{self._port}: the connection is closed", address=self._address, port=self._port
-            )
-        try:
-            self._stream.write(data)
-            await self._stream.drain()
-        except OSError as exc:
-            raise link_error(exc, self._address, self._port)
+    def _lost(self, fault: OSError | None) -> FluxError:
+        if fault is not None:
+            return link_error(fault, self._address, self._port)
+        return TransientError(
+            f"{self._address}:{self._port}: the connection is closed", address=self._address, port=self._port
+        )
 
-    async def close(self) -> None:
-        sock, self._sock = self._sock, None
-        if sock is None:
-            return
-        if self._reader is not None:
-            self._reader.cancel()
-        sock.close()
+    def _release(self, file) -> None:
+        file.close()
