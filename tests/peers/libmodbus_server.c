@@ -23,18 +23,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/select.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TABLE_ITEMS = 65536, COMMAND_SIZE = 65536, BAUD = 19200, BACKLOG = 128 };
+enum { TABLE_ITEMS = 65536, COMMAND_SIZE = 65536, BAUD = 19200, BACKLOG = 1024, EVENTS = 256 };
 
 typedef void set_float(float value, uint16_t *registers);
 
 static modbus_t *context;
 static modbus_mapping_t *tables;
-static int is_tcp;                 /* frames of Modbus/TCP, and not those of a serial line */
-static int is_listener[FD_SETSIZE];
+static int is_tcp; /* frames of Modbus/TCP, and not those of a serial line */
 
 static void die(const char *what)
 {
@@ -207,13 +207,22 @@ static int take_commands(void)
 
 /* Serving. */
 
-static void watch(int fd, fd_set *watched, int *highest)
+/* A connection and its listener each need a descriptor. */
+static void allow_many_descriptors(void)
 {
-    if (fd < 0 || fd >= FD_SETSIZE)
-        die("too many connections");
-    FD_SET(fd, watched);
-    if (fd > *highest)
-        *highest = fd;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Wait for `fd` as well. That it is a listener is kept beside it, in the upper half of what epoll gives back. */
+static void watch(int poller, int fd, int is_listener)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = ((uint64_t)is_listener << 32) | (uint32_t)fd};
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0)
+        die("watch");
 }
 
 static int listen_on_loopback(int port)
@@ -243,34 +252,31 @@ static int answer(int fd)
     return size == 0 || (!is_tcp && (errno == EMBBADCRC || errno == EMBBADDATA || errno == ETIMEDOUT));
 }
 
-/* Take a new connection. Returns it. */
-static int take_connection(int listener)
+static void take_connection(int poller, int listener)
 {
     int on = 1;
     int accepted = accept(listener, NULL, NULL);
-    if (accepted >= 0)
-        setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return accepted;
+    if (accepted < 0)
+        return; /* it has gone again */
+    setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    watch(poller, accepted, 0);
 }
 
-static void serve(fd_set *watched, int highest, int line)
+static void serve(int poller, int line)
 {
+    struct epoll_event events[EVENTS];
     for (;;) {
-        fd_set ready = *watched;
-        if (select(highest + 1, &ready, NULL, NULL, NULL) < 0)
-            die("select");
-        for (int fd = 0; fd <= highest; fd++) {
-            if (!FD_ISSET(fd, &ready))
-                continue;
+        int ready = epoll_wait(poller, events, EVENTS, -1);
+        for (int at = 0; at < ready; at++) {
+            int fd = (int)(uint32_t)events[at].data.u64;
             if (fd == STDIN_FILENO) {
                 if (!take_commands())
                     return;
-            } else if (is_listener[fd]) {
-                watch(take_connection(fd), watched, &highest);
+            } else if (events[at].data.u64 >> 32) {
+                take_connection(poller, fd);
             } else if (!answer(fd)) {
                 if (fd == line)
                     return;
-                FD_CLR(fd, watched);
                 close(fd);
             }
         }
@@ -311,25 +317,21 @@ int main(int argc, char **argv)
     for (int address = 0; address < items; address++)
         tables->tab_registers[address] = tables->tab_input_registers[address] = (uint16_t)address;
 
-    fd_set watched;
-    int highest = STDIN_FILENO, line = -1;
-    FD_ZERO(&watched);
-    watch(STDIN_FILENO, &watched, &highest);
+    allow_many_descriptors();
+    int line = -1, poller = epoll_create1(0);
+    watch(poller, STDIN_FILENO, 0);
     printf("ready");
     if (is_line) {
         if (modbus_connect(context) != 0)
             die(where);
         line = modbus_get_socket(context);
-        watch(line, &watched, &highest);
+        watch(poller, line, 0);
         printf(" %s", where);
     }
-    for (int count = 0; count < listeners && !is_line; count++) {
-        int listener = listen_on_loopback(atoi(where));
-        watch(listener, &watched, &highest);
-        is_listener[listener] = 1;
-    }
+    for (int count = 0; count < listeners && !is_line; count++)
+        watch(poller, listen_on_loopback(atoi(where)), 1);
     printf("\n");
     fflush(stdout);
-    serve(&watched, highest, line);
+    serve(poller, line);
     return 0;
 }
