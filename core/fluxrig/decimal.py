@@ -14,11 +14,12 @@ class Decimal:
 
     - With integers and one another, `+ - *` are exact, and so are comparisons: `Decimal(10, -1) == 1`.
     - With a float, and in divisions, the result is a float.
-    - Beside a float, one with a fraction counts as the float nearest to it, as the float was once written in decimal
-      too: `Decimal(206, -1) >= 20.6`. Nothing is equal to NaN, or above or below it.
-    - What is equal has one hash, yet each keeps its own places: `Decimal(10, -1)` is written `1.0`.
+    - Compared with a float, a number with a fraction counts as the float nearest to it, so that a limit of 20.6 in a
+      rig is reached: `Decimal(206, -1) >= 20.6`. Nothing is equal to NaN, or above or below it.
+    - What is equal has one hash. The places stay: `Decimal(10, -1)` is written `1.0`.
 
-    MicroPython does not ask the right side of `1 < Decimal(12, -1)`, a TypeError there: the Decimal comes first.
+    MicroPython asks only an integer on the left how it compares, and `1 < Decimal(12, -1)` is a TypeError there. Write
+    the Decimal first.
     """
 
     __slots__ = ("exponent", "mantissa")
@@ -47,6 +48,8 @@ class Decimal:
         return Decimal(mine - others, exponent)
 
     def __rsub__(self, other):
+        if isinstance(other, float):
+            return other - float(self)
         return -self + other
 
     def __mul__(self, other):
