@@ -7,8 +7,9 @@ from fluxrig.modbus.pdu import answer_shape
 class Request:
     """A request PDU for a unit, and what became of it when it was last asked.
 
-    `prefix` and `size` are how its answer begins and how many bytes of data follow (see `pdu.answer_shape`). `frame`
-    and `expected` belong to the line, which makes them on first use: what is sent, and how the answer begins there.
+    `prefix` and `size` are how its answer begins and how many bytes of data follow (see `pdu.answer_shape`). `frame`,
+    `expected` and `expected_size` belong to the line, which makes them on first use: what is sent, how the answer
+    begins there, and how many bytes it has.
 
     After it was asked either `data` holds the data of the answer, or `error` says why there is none: a LineError, or an
     ExceptionResponse. `sent` says whether it has ever left. Subclasses that want their answers as they arrive take over
@@ -24,6 +25,7 @@ class Request:
         self.prefix, self.size = answer_shape(pdu)
         self.frame = b""
         self.expected = b""
+        self.expected_size = 0
         self.sent = False
         self.data: bytes | None = None
         self.error: FluxError | None = None

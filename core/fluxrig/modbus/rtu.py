@@ -48,6 +48,9 @@ class Receiver:
     `expect` says what is wanted, `feed` takes bytes as they come. `damaged`: a frame that began as the answer was there
     in full, with a wrong checksum. `received` counts the bytes since `expect`, of which at most `MAX_RECEIVED` are
     taken.
+
+    Where an adapter returns what was sent, the request of a read comes first, and it may look like an answer: 8 bytes,
+    the third of them an address or a length. So a read is never answered with the very bytes of its request.
     """
 
     MAX_RECEIVED = 1024
@@ -55,14 +58,15 @@ class Receiver:
 
     def __init__(self):
         self._buffer = b""
-        self.expect(0, b"\0", 0)
+        self.expect(0, b"\0", 0, b"")
 
-    def expect(self, unit_id: int, prefix: bytes, size: int | None) -> None:
-        """Wait for the answer of `unit_id` to the request whose `pdu.answer_shape` is (prefix, size)."""
+    def expect(self, unit_id: int, prefix: bytes, size: int | None, sent: bytes) -> None:
+        """Wait for the answer of `unit_id` to the frame `sent`, with (prefix, size) as `pdu.answer_shape` gives them."""
         self._buffer = b""
         self._unit_id = unit_id
         self._prefix = prefix
         self._size = size
+        self._echo = sent if size else b""  # a write is answered with itself
         self.received = 0
         self.damaged = False
 
@@ -83,9 +87,10 @@ class Receiver:
                 if keep is None and size != 0:
                     keep = start
             elif size:
-                if crc16(buffer, start, start + size) == 0:
+                if crc16(buffer, start, start + size):
+                    self.damaged = True
+                elif buffer[start : start + size] != self._echo:
                     return self._answer(start, size)
-                self.damaged = True
             start = buffer.find(bytes((self._unit_id,)), start + 1)
         self._buffer = buffer[keep:] if keep is not None else b""
         return None

@@ -78,7 +78,7 @@ class RtuLine(Line):
             if 0 < left_us <= self._gap_us:  # more than that is a clock that has wrapped since
                 await clock.sleep_until(self._ready_at)
         self.strays += stream.discard()
-        self._receiver.expect(request.unit_id, request.prefix, request.size)
+        self._receiver.expect(request.unit_id, request.prefix, request.size, request.frame)
         await stream.write(request.frame)
 
     async def _receive(self, stream: Stream, request: Request) -> bytes | None:

@@ -100,7 +100,7 @@ class Transactions:
         # Nearly always the answers come whole and in order, each as its request lets expect: none is taken apart.
         for transaction, request in self.under_way:
             expected = request.expected
-            stop = at + 2 + len(expected) + (request.size or 0)
+            stop = at + request.expected_size
             if stop > end or data[at : at + 2] != transaction or not data.startswith(expected, at + 2):
                 break
             request.take(data[at + 2 + len(expected) : stop], now_ns)
@@ -165,10 +165,10 @@ class Transactions:
 
 def _prepare(request) -> None:
     request.frame = frame_tail(request.unit_id, request.pdu)
-    # With a size that only the answer knows, no beginning of a frame can be told: this one never comes.
-    prefix = request.prefix
-    request.expected = (
-        b"\xff"
-        if request.size is None
-        else (struct.pack(">HHB", 0, 1 + len(prefix) + request.size, request.unit_id) + prefix)
-    )
+    prefix, size = request.prefix, request.size
+    if size is None:
+        # Only the answer itself knows: it is always taken apart, because none is as long as this.
+        request.expected_size = MAX_FRAME * 256
+    else:
+        request.expected = struct.pack(">HHB", 0, 1 + len(prefix) + size, request.unit_id) + prefix
+        request.expected_size = 2 + len(request.expected) + size
