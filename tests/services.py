@@ -11,6 +11,8 @@ _PACKAGES = {
     "mosquitto_passwd": "mosquitto",
     "mosquitto_pub": "mosquitto-clients",
     "mosquitto_sub": "mosquitto-clients",
+    "mbpoll": "mbpoll",
+    "pkg-config": "pkg-config",
 }
 
 

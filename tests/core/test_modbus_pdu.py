@@ -1,49 +1,89 @@
-"""Bytes in these tests are the examples of the specifications where they have one."""
+"""Bytes in these tests are the examples of the specification (V1.1b3 sections 6.1 to 6.21) where it has one."""
 
 from expect import raises
 
 from fluxrig.errors import LocalError, RemoteError
 from fluxrig.modbus.pdu import (
     EXCEPTIONS,
-    MAX_FRAME,
     ExceptionResponse,
-    frame_tail,
+    answer_shape,
+    mask_write,
+    read_answer,
     read_request,
-    read_response,
     read_size,
+    read_write,
     reads_bits,
-    unframe,
+    span_text,
+    write_coil,
+    write_coils,
+    write_register,
+    write_registers,
 )
 
-# Application Protocol V1.1b3 sections 6.1 to 6.4: function, first item, items, request PDU, response PDU.
+
+def unhex(text):
+    return bytes.fromhex(text)
+
+
+# (request, its bytes, the answer, the data in it)
 EXAMPLES = (
-    (1, 19, 19, "0100130013", "0103CD6B05"),
-    (2, 196, 22, "0200C40016", "0203ACDB35"),
-    (3, 107, 3, "03006B0003", "0306022B00000064"),
-    (4, 8, 1, "0400080001", "0402000A"),
+    (read_request(1, 19, 19), "0100130013", "0103CD6B05", "CD6B05"),
+    (read_request(2, 196, 22), "0200C40016", "0203ACDB35", "ACDB35"),
+    (read_request(3, 107, 3), "03006B0003", "0306022B00000064", "022B00000064"),
+    (read_request(4, 8, 1), "0400080001", "0402000A", "000A"),
+    (write_coil(172, True), "0500ACFF00", "0500ACFF00", ""),
+    (write_coil(172, False), "0500AC0000", "0500AC0000", ""),
+    (write_register(1, unhex("0003")), "0600010003", "0600010003", ""),
+    (write_coils(19, 10, unhex("CD01")), "0F0013000A02CD01", "0F0013000A", ""),
+    (write_registers(1, unhex("000A0102")), "100001000204000A0102", "1000010002", ""),
+    (mask_write(4, 0xF2, 0x25), "16000400F20025", "16000400F20025", ""),
+    (
+        read_write(3, 6, 14, unhex("00FF00FF00FF")),
+        "1700030006000E00030600FF00FF00FF",
+        "170C00FE0ACD00010003000D00FF",
+        "00FE0ACD00010003000D00FF",
+    ),
 )
-
-
-def frame(transaction, unit, pdu):
-    return transaction.to_bytes(2, "big") + frame_tail(unit, pdu)
 
 
 def test_requests_are_those_of_the_specification():
-    for function, address, count, request, _ in EXAMPLES:
-        assert read_request(function, address, count) == bytes.fromhex(request)
+    for request, wanted, _, _ in EXAMPLES:
+        assert request == unhex(wanted), wanted
 
 
-def test_responses_of_the_specification_give_their_data():
-    for function, _, count, _, response in EXAMPLES:
-        pdu = bytes.fromhex(response)
-        assert read_response(pdu, function, read_size(function, count)) == pdu[2:]
+def test_answers_of_the_specification_give_their_data():
+    for request, _, answer, data in EXAMPLES:
+        prefix, size = answer_shape(request)
+        assert read_answer(unhex(answer), prefix, size) == unhex(data), answer
 
 
-def test_a_frame_is_that_of_the_messaging_guide():
-    # The request ADU that the TCP/IP Implementation Guide builds: transaction 0x1501, unit 0xFF, read one register.
-    wire = bytes.fromhex("150100000006FF0300040001")
-    assert frame(0x1501, 0xFF, read_request(3, 4, 1)) == wire
-    assert unframe(wire) == (12, 0x1501, 0xFF, bytes.fromhex("0300040001"))
+def test_an_answer_is_as_long_as_its_request_says():
+    for request, text, answer, _ in EXAMPLES:
+        prefix, size = answer_shape(request)
+        for wrong in (unhex(answer)[:-1], unhex(answer) + b"\0", unhex(answer)[:1], b""):
+            error = raises(RemoteError, read_answer, wrong, prefix, size)
+            assert not isinstance(error, ExceptionResponse), text
+
+
+def test_the_answer_to_a_write_repeats_what_was_written():
+    for request, text, answer, _ in EXAMPLES[4:10]:
+        prefix, size = answer_shape(request)
+        for index in range(1, len(answer) // 2):
+            wrong = bytearray(unhex(answer))
+            wrong[index] ^= 1
+            raises(RemoteError, read_answer, bytes(wrong), prefix, size)
+        assert size == 0, text
+
+
+def test_the_answer_to_an_identification_says_its_length_itself():
+    assert answer_shape(b"\x2b\x0e\x01\x00") == (b"\x2b\x0e", None)
+    assert read_answer(b"\x2b\x0e\x01\x01\0\0\0", b"\x2b\x0e", None) == b"\x01\x01\0\0\0"
+    raises(RemoteError, read_answer, b"\x2b\x0d\x01", b"\x2b\x0e", None)
+
+
+def test_only_known_functions_have_answers():
+    for function in (7, 8, 11, 17, 20, 21, 24, 100):
+        raises(LocalError, answer_shape, bytes((function, 0, 0, 0, 1)))
 
 
 def test_a_read_has_the_limits_of_the_specification():
@@ -56,48 +96,49 @@ def test_a_read_has_the_limits_of_the_specification():
         raises(LocalError, reads_bits, function)
 
 
-def test_the_size_of_a_response_follows_from_the_request():
+def test_a_write_has_the_limits_of_the_specification():
+    assert write_coils(65536 - 1968, 1968, bytes(246))[3:6] == unhex("07B0F6")
+    assert write_registers(65536 - 123, bytes(246))[3:6] == unhex("007BF6")
+    assert len(read_write(0, 125, 0, bytes(242))) == 252
+    for call, arguments in (
+        (write_coil, (65536, True)),
+        (write_coil, (-1, True)),
+        (write_register, (65536, b"\0\0")),
+        (write_register, (0, b"\0")),
+        (write_register, (0, b"\0\0\0\0")),
+        (write_coils, (0, 0, b"")),
+        (write_coils, (0, 1969, bytes(247))),
+        (write_coils, (0, 8, bytes(2))),
+        (write_coils, (65530, 8, b"\0")),
+        (write_registers, (0, b"")),
+        (write_registers, (0, bytes(3))),
+        (write_registers, (0, bytes(248))),
+        (write_registers, (65535, bytes(4))),
+        (mask_write, (0, 0x10000, 0)),
+        (mask_write, (0, 0, -1)),
+        (mask_write, (65536, 0, 0)),
+        (read_write, (0, 126, 0, bytes(2))),
+        (read_write, (0, 0, 0, bytes(2))),
+        (read_write, (0, 1, 0, bytes(244))),
+        (read_write, (0, 1, 0, b"")),
+        (read_write, (65535, 2, 0, bytes(2))),
+        (read_write, (0, 1, 65535, bytes(4))),
+    ):
+        raises(LocalError, call, *arguments)
+
+
+def test_the_size_of_an_answer_follows_from_the_request():
     assert [read_size(1, count) for count in (1, 8, 9, 2000)] == [1, 1, 2, 250]
     assert [read_size(4, count) for count in (1, 125)] == [2, 250]
 
 
-def test_a_frame_is_complete_only_with_its_last_byte():
-    wire = frame(7, 1, bytes.fromhex("0306022B00000064"))
-    for end in range(len(wire)):
-        assert unframe(wire[:end])[0] == 0, f"{end} bytes"
-    assert unframe(wire) == (len(wire), 7, 1, bytes.fromhex("0306022B00000064"))
-
-
-def test_what_follows_a_frame_is_not_consumed():
-    first = frame(1, 9, b"\x03\x02\x00\x01")
-    second = frame(2, 9, b"\x83\x02")
-    assert unframe(first + second) == (len(first), 1, 9, b"\x03\x02\x00\x01")
-    assert unframe(second + b"\xff") == (len(second), 2, 9, b"\x83\x02")
-
-
-def test_the_longest_frame_is_accepted_and_no_longer_one():
-    longest = frame(1, 1, bytes([3, 250]) + bytes(251))
-    assert len(longest) == MAX_FRAME
-    assert unframe(longest)[0] == MAX_FRAME
-    error = raises(RemoteError, unframe, frame(1, 1, bytes(254))[:6])
-    assert error.length == 255
-
-
-def test_a_broken_header_is_refused_at_its_first_wrong_field():
-    # Without waiting for bytes that may never come: protocol id after 4, length after 6.
-    assert unframe(b"\x00\x01\x00")[0] == 0
-    assert raises(RemoteError, unframe, b"HTTP").protocol_id == 0x5450
-    assert raises(RemoteError, unframe, b"\x00\x01\x00\x01\x00").protocol_id == 1
-    for length in (0, 1, 255, 0xFFFF):
-        header = b"\x00\x01\x00\x00" + length.to_bytes(2, "big")
-        assert raises(RemoteError, unframe, header).length == length
-
-
-def test_an_exception_response_carries_its_code_and_name():
-    for code, reason in EXCEPTIONS.items():
-        error = raises(ExceptionResponse, read_response, bytes([0x84, code]), 4, 2)
-        assert (error.function, error.exception_code, error.reason) == (4, code, reason)
-    assert raises(ExceptionResponse, read_response, b"\x83\x63", 3, 2).reason == "exception_99"
+def test_an_exception_carries_its_code_and_name():
+    for request, _, _, _ in EXAMPLES:
+        prefix, size = answer_shape(request)
+        for code, reason in EXCEPTIONS.items():
+            error = raises(ExceptionResponse, read_answer, bytes((request[0] | 0x80, code)), prefix, size)
+            assert (error.function, error.exception_code, error.reason) == (request[0], code, reason)
+    assert raises(ExceptionResponse, read_answer, b"\x83\x63", b"\x03\x02", 2).reason == "exception_99"
 
 
 def test_names_of_the_exceptions_are_those_of_section_7():
@@ -107,7 +148,7 @@ def test_names_of_the_exceptions_are_those_of_section_7():
     assert sorted(EXCEPTIONS) == [1, 2, 3, 4, 5, 6, 8, 10, 11]
 
 
-def test_anything_else_is_not_the_response():
+def test_anything_else_is_not_the_answer():
     wrong = (
         b"",
         b"\x03",  # no byte count
@@ -121,6 +162,13 @@ def test_anything_else_is_not_the_response():
         b"\x03\x03\x00\x01\x02",
     )
     for pdu in wrong:
-        error = raises(RemoteError, read_response, pdu, 3, 2)
+        error = raises(RemoteError, read_answer, pdu, b"\x03\x02", 2)
         assert not isinstance(error, ExceptionResponse), pdu
-    assert read_response(b"\x03\x02\x00\x01", 3, 2) == b"\x00\x01"
+        assert "function" in error.fields
+    assert read_answer(b"\x03\x02\x00\x01", b"\x03\x02", 2) == b"\x00\x01"
+
+
+def test_a_span_reads_as_addresses_are_written():
+    assert span_text(3, 0, 13) == "hr:0-12"
+    assert span_text(4, 65535, 1) == "ir:65535"
+    assert [span_text(function, 7, 1) for function in (1, 2)] == ["co:7", "di:7"]
