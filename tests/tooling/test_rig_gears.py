@@ -230,6 +230,23 @@ def test_a_gear_may_have_other_ports_than_in_and_out(tmp_path):
 # Of a package
 
 
+def test_a_gear_without_err_cannot_reject(tmp_path):
+    path = write_gear(tmp_path, "mine")
+    path.write_text(path.read_text().replace("type: mine,", "type: mine, on_error: reject,"))
+    (message,) = errors_of(path)
+    assert "gear 'mine' (mine) has no output err to reject to" in message
+
+
+def test_a_manifest_can_rule_out_guaranteed_wires_into_an_input(tmp_path):
+    path = write_gear(tmp_path, "mine")
+    manifest = tmp_path / "gears" / "mine" / "manifest.toml"
+    manifest.write_text(manifest.read_text().replace('doc = "in"', 'doc = "in"\nhot_only = "late is worse than never"'))
+    wire = "wires:\n  - {from: other, to: mine, lane: guaranteed}\n"
+    path.write_text(path.read_text() + "  - {name: other, type: mine}\n" + wire)
+    (message,) = errors_of(path)
+    assert "no guaranteed wire may lead to mine.in: late is worse than never" in message
+
+
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, value: str, name: str = "packaged") -> Path:
     """A distribution with one Gear type, importable in this process. The rig that uses it stands elsewhere."""
     package = folder / "site"

@@ -77,7 +77,10 @@ def _check_racks_and_lane(rig: RigModel, wire: WireSpec, problems: Problems) -> 
     if source.rack != target.rack:
         message = f"{wire.source!r} runs on rack {source.rack!r} and {wire.target!r} on {target.rack!r}"
         problems.error(wire.at, message, "a wire between racks needs the Snake, which this release does not have yet")
-    if wire.lane == GUARANTEED:
+    if wire.lane == GUARANTEED and (reason := target.manifest.inputs[wire.input].hot_only):
+        message = f"no guaranteed wire may lead to {target.name}.{wire.input}: {reason}"
+        problems.error(wire.lane_at, message, "leave out `lane:`")
+    elif wire.lane == GUARANTEED:
         hint = "the rig is valid, but it cannot be compiled: leave out `lane:` if the wire may be hot"
         problems.warning(wire.lane_at, "this release does not support guaranteed wires yet", hint)
 

@@ -1,4 +1,4 @@
-"""Loads a rig file: read, build, check, lower. Every stage reports all it finds."""
+"""Loads a rig file: read, expand, build, check, lower. Every stage reports all it finds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from fluxrig_tooling.rig import lower, skeleton
 from fluxrig_tooling.rig.build import build
 from fluxrig_tooling.rig.catalog import Catalog
 from fluxrig_tooling.rig.check import check
+from fluxrig_tooling.rig.expand import expand
+from fluxrig_tooling.rig.merge import apply_profiles
 from fluxrig_tooling.rig.model import Problems, RigModel
 from fluxrig_tooling.rig.nodes import Mapping, Node, Scalar, find, resolve
-from fluxrig_tooling.rig.overrides import override
+from fluxrig_tooling.rig.overrides import override, overrides_of_instances
 from fluxrig_tooling.rig.problems import WHOLE_FILE
 from fluxrig_tooling.rig.yaml12 import parse
 
@@ -41,8 +43,11 @@ def load_text(
     root = parse(data.encode(errors="surrogatepass") if isinstance(data, str) else data, problems)
     if root is None or not _is_readable_format(root, problems):
         return None, problems
-    root = override(root, overrides or {}, problems)
-    rig = build(root, Catalog(path.parent), path, problems)
+    in_file, in_instances = overrides_of_instances(root, overrides or {})
+    expanded = expand(override(root, in_file, problems), path.parent, problems)
+    root = override(expanded.root, in_instances, problems)
+    root, unsound = apply_profiles(root, path.parent, problems)
+    rig = build(root, Catalog(path.parent), path, problems, expanded.unread, unsound)
     check(rig, problems)
     _lower(rig, problems)
     return (None if problems.errors else rig), problems
@@ -70,5 +75,6 @@ def _lower(rig: RigModel, problems: Problems) -> None:
     sound = [gear for gear in rig.gears if gear.sound]
     for gear in sound:
         gear.tags = lower.source_tags(gear)
+    compiled = lower.lower_all(sound, rig, problems)
     for gear in sound:
-        gear.compiled = lower.lower(gear, rig, problems)
+        gear.compiled = compiled[gear.name]

@@ -21,10 +21,14 @@ BUILT_IN, PACKAGE, BESIDE_RIG = "built in", "package", "beside the rig"
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output. `required`: an input that nothing feeds is an error."""
+    """An input or output. `required`: an input that nothing feeds is an error.
+
+    `hot_only`: why no guaranteed wire may lead to an input; empty where one may.
+    """
 
     doc: str
     required: bool = False
+    hot_only: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,7 @@ _MANIFEST = {
         "targets": {"type": "array", "items": {"enum": ["cpython", "micropython"]}, "minItems": 1},
         "sends_outside": {"type": "boolean"},
         "passes_tags": {"type": "boolean"},
-        "inputs": _ports(required={"type": "boolean"}),
+        "inputs": _ports(required={"type": "boolean"}, hot_only={"type": "string", "minLength": 1}),
         "outputs": _ports(),
         "config": {
             "type": "object",

@@ -46,6 +46,12 @@ def parse_duration(text: str) -> int:
     return int(ms)
 
 
+def duration_text(ms: int) -> str:
+    """A duration as `parse_duration` reads it, in the largest unit of which it has a whole number."""
+    unit = max((unit for unit, factor in DURATIONS.items() if ms % factor == 0), key=DURATIONS.__getitem__)
+    return f"{ms // DURATIONS[unit]}{unit}" if ms else "0ms"
+
+
 def parse_size(text: str) -> int:
     """`512B`, `110KiB`, `2GiB` or `2GB` in bytes, a whole number of them."""
     size = _quantity(text, SIZES, "a size such as 2GiB")

@@ -2,13 +2,15 @@
 
 A module `lower/<type>.py` may have
     lower(gear, rig, problems)   the compiled configuration, a map that deterministic CBOR can hold
+    lower_all(gears, rig, problems)   where gears depend on one another: that of each gear of the type, by its name
     tags(gear)                   of a source: the tags that its `out` carries
-Without `lower` a Gear gets its validated configuration, with secrets as {"secret": name}. Gears that are not built in
-have no module here.
+Without any `lower` a Gear gets its validated configuration, with secrets as {"secret": name}. Gears that are not built
+in have no module here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -21,8 +23,21 @@ from fluxrig_tooling.rig.schema import FORMATS, Schema, converted
 _SECRETS = {"secret-or-text": FORMATS["secret-or-text"]}
 
 
-def lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
-    """The compiled configuration of a gear whose own configuration is valid."""
+def lower_all(gears: Iterable[GearSpec], rig: RigModel, problems: Problems) -> dict[str, dict[str, Any]]:
+    """The compiled configurations of gears whose own configuration is valid, by the names of the gears."""
+    by_type: dict[str, list[GearSpec]] = {}
+    for gear in gears:
+        by_type.setdefault(gear.type, []).append(gear)
+    compiled: dict[str, dict[str, Any]] = {}
+    for alike in by_type.values():
+        together = getattr(_module(alike[0]), "lower_all", None)
+        compiled |= (
+            together(alike, rig, problems) if together else {each.name: _lower(each, rig, problems) for each in alike}
+        )
+    return compiled
+
+
+def _lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
     special = getattr(_module(gear), "lower", None)
     if special:
         compiled: dict[str, Any] = special(gear, rig, problems)

@@ -1,127 +1,68 @@
-"""Lowers the config of an `io_modbus` Gear: its tags become the fewest requests, and read plans for the answers.
+"""Lowers the configs of `io_modbus` Gears: links, tags as the fewest requests, offsets, and whether the lines carry it.
 
-What comes out is documented where it is used: `fluxrig.gears.io_modbus.io_modbus` (groups and requests), `.link` (the
-connection) and `.values` (order, layout and slots of a request).
+What comes out is documented where it is used: `fluxrig.gears.io_modbus` (polls, writes), `fluxrig.modbus.line` (`link`)
+and `fluxrig.modbus.values` (order, layout and slots of a request).
 """
 
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-from fluxrig.modbus.pdu import MAX_BITS, MAX_REGISTERS, read_size
-from fluxrig_tooling.rig.lower.io_modbus.tags import BIT_TABLES, DEFAULT_GROUP, Point, TagReader
+from fluxrig_tooling.rig.lower.io_modbus.lines import Line, Member, survey
+from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
+from fluxrig_tooling.rig.lower.io_modbus.verdict import check_load
 from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel, Tag
 
-DEFAULT_PORT = 502
-
-FUNCTIONS = {"co": 1, "di": 2, "hr": 3, "ir": 4}
-"""The read function of each table."""
+TYPE = "io_modbus"
 
 
-def lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
-    """The compiled config. Mistakes go to `problems`; the result is then incomplete, and nobody may run it."""
-    config = gear.config
-    address, port = _link(gear, problems)
-    _check_durations(gear, problems)
-    points = [point for name in config["tags"] if (point := TagReader(gear, name, problems).point())]
-    return {
-        "address": address,
-        "port": port,
-        "unit_id": config["unit_id"],
-        "timeout_ms": config["timeout"],
-        "connect_timeout_ms": config["connect_timeout"],
-        "reconnect_min_ms": config["reconnect_min"],
-        "reconnect_max_ms": config["reconnect_max"],
-        "groups": list(_groups(gear, points, problems)),
-    }
+def lower_all(gears: list[GearSpec], rig: RigModel, problems: Problems) -> dict[str, dict[str, Any]]:
+    """The compiled configs by gear. Mistakes go to `problems`; the result is then incomplete, and nobody may run it."""
+    before = len(problems.errors)
+    members, lines = survey(gears, problems)
+    for gear in gears:
+        if rig.complete:
+            _check_commands(gear, rig, problems)
+    if len(problems.errors) == before:
+        for line in lines:
+            check_load(line, problems)
+    return {member.gear.name: _compiled(member) for member in members}
 
 
 def tags(gear: GearSpec) -> list[Tag]:
-    """What the output carries. Says nothing of mistakes, which are for `lower` to report."""
+    """What the output carries. Says nothing of mistakes, which are for `lower_all` to report."""
     return [TagReader(gear, name, Problems()).tag() for name in gear.config["tags"]]
 
 
-def plan(points: list[Point]) -> list[list[Any]]:
-    """The fewest requests that read all of `points` and nothing else, splitting none."""
-    requests: list[list[Point]] = []
-    end = 0
-    for point in sorted(points, key=lambda point: (FUNCTIONS[point.table], point.address, point.end)):
-        first = requests[-1][0] if requests else None
-        limit = MAX_BITS if point.table in BIT_TABLES else MAX_REGISTERS
-        # A point that does not fit begins a request, and all that follow stand behind its start: so taking as many as
-        # fit, in order, is best.
-        if first and first.table == point.table and point.address <= end and point.end - first.address <= limit:
-            requests[-1].append(point)
-            end = max(end, point.end)
-        else:
-            requests.append([point])
-            end = point.end
-    return [_request(members) for members in requests]
+def lines_of(rig: RigModel) -> list[Line]:
+    """The lines of a rig, to show them. Says nothing of mistakes."""
+    return survey([gear for gear in rig.gears if gear.type == TYPE and gear.sound], Problems())[1]
 
 
-def _request(points: list[Point]) -> list[Any]:
-    start = points[0].address
-    count = max(point.end for point in points) - start
-    function = FUNCTIONS[points[0].table]
-    picks = [byte for point in points for byte in point.picks(start)]
-    in_order = picks == list(range(read_size(function, count)))
-    layout = ">" + "".join(point.layout for point in points)
-    return [function, start, count, b"" if in_order else bytes(picks), layout, [point.slot(start) for point in points]]
+def _compiled(member: Member) -> dict[str, Any]:
+    config = member.gear.config
+    if member.link is None:
+        return {}
+    return {
+        "line": member.link.line,
+        "link": member.link.compiled(),
+        "raw": config["raw"],
+        "retry_refused_ms": config["retry_refused"],
+        "polls": [poll.compiled() for poll in member.polls],
+        "writes": [],
+        "expires_ms": config["expires"],
+        "write_queue": config["write_queue"],
+    }
 
 
-def _groups(gear: GearSpec, points: list[Point], problems: Problems) -> Iterator[dict[str, Any]]:
-    declared = gear.config.get("groups", {})
-    if DEFAULT_GROUP in declared:
-        problems.error(
-            gear.key_at("groups", DEFAULT_GROUP),
-            f"the group of the tags that name none is called {DEFAULT_GROUP!r} already",
-            "set their period with `every:` beside `tags:`, or call this group something else",
+def _check_commands(gear: GearSpec, rig: RigModel, problems: Problems) -> None:
+    """Commands arrive where tags may be written, and only there."""
+    writable = [name for name, tag in gear.config["tags"].items() if tag.get("writable")]
+    commands = [wire for wire in rig.wires_into(gear) if wire.input == "in"]
+    if writable and not commands:
+        message = f"tag {writable[0]!r} is writable, and no wire brings commands to gear {gear.name!r}"
+        problems.warning(
+            gear.at("tags", writable[0], "writable"), message, f"add a wire such as {{from: …, to: {gear.name}}}"
         )
-    named = {tag.get("group") for tag in gear.config["tags"].values()} | {DEFAULT_GROUP}
-    for name, timing in {**declared, DEFAULT_GROUP: {"every": gear.config["every"]}}.items():
-        members = [point for point in points if point.group == name]
-        if members:
-            phase = timing.get("phase", 0)
-            yield {"name": name, "every_ms": timing["every"], "phase_ms": phase, "requests": plan(members)}
-        elif name not in named:
-            unused = f"no tag is in group {name!r}"
-            problems.warning(gear.key_at("groups", name), unused, f"put `group: {name}` at a tag")
-
-
-def _link(gear: GearSpec, problems: Problems) -> tuple[str, int]:
-    """Address and port of `link:`."""
-    text = gear.config["link"]
-    where = gear.at("link")
-    scheme = text.partition("://")[0]
-    if scheme in ("serial", "rtu+tcp"):
-        problems.error(where, f"{scheme}:// links are not supported yet by this version", "it has tcp://host[:port]")
-        return "", DEFAULT_PORT
-    try:
-        url = urlsplit(text)
-        host, port = url.hostname, DEFAULT_PORT if url.port is None else url.port
-    except ValueError:
-        host, port = None, 0
-    else:
-        if url.scheme != "tcp" or url.username is not None or url.path or url.query or url.fragment:
-            host = None
-    if not host or not port:
-        problems.error(where, f"{text!r} is no link", "write tcp://host or tcp://host:port, the port from 1 to 65535")
-    return host or "", port
-
-
-def _check_durations(gear: GearSpec, problems: Problems) -> None:
-    config = gear.config
-    for key in ("every", "timeout", "connect_timeout", "reconnect_min", "reconnect_max"):
-        if config[key] < 1:
-            problems.error(gear.at(key), f"{key} is at least 1ms")
-    if config["reconnect_max"] < config["reconnect_min"]:
-        problems.error(gear.at("reconnect_max"), "reconnect_max is shorter than reconnect_min")
-    for name, timing in config.get("groups", {}).items():
-        if timing["every"] < 1:
-            problems.error(gear.at("groups", name, "every"), "every is at least 1ms")
-        elif timing.get("phase", 0) >= timing["every"]:
-            problems.error(
-                gear.at("groups", name, "phase"),
-                f"the phase of group {name!r} is not shorter than its period",
-                "a phase says where in its period a group is polled",
-            )
+    if not writable:
+        for wire in commands:
+            message = f"this wire brings commands to gear {gear.name!r}, which has no tag that may be written"
+            problems.error(wire.to_at, message, "put `writable: true` at a tag, or take the wire out")

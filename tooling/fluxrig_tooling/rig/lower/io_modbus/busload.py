@@ -1,0 +1,155 @@
+"""Whether one line can carry all polls that are asked of it, in the worst case. Times are whole microseconds.
+
+A *task* is what polls one unit for one group: every `period` it releases a poll, which has to end before the next one.
+The line serves requests one at a time, and between two of them whichever poll has the nearest deadline (EDF). A request
+that is under way is not given up. This is EDF with limited preemption (Jeffay, Stanat and Martel 1991; Baruah 2005).
+Nothing is assumed about when the first poll of each task is. Not part of the model are writes, which go ahead of polls,
+and what is asked again because it was refused or came damaged: all of them take their time from what is left.
+
+**The test.** Let a deadline be missed for the first time, and look back to when the line last had nothing to do that
+was as urgent. In the time t since then it served polls that were released and due within it, of each task at most
+t // period; and before them one request that was under way, of a task that may wait longer than t. So no deadline is
+missed if for every t
+
+    sum of (t // period) * cost, over all tasks  +  longest request of a task with period > t   <=   t
+
+**Dead units.** An unanswered request takes `extra` longer than an answered one. The runtime then leaves the unit alone:
+its other requests of that poll fail without using the line, and the next attempt at it begins `apart` or more after the
+last. A unit counts as dead from an unanswered request until it answers again; at most `limit` are, at any moment. They
+may do so in turns, and an unit may die again as soon as it has answered: a loose plug does that. Of the requests in t
+    - each dead unit has at most t // apart + 1 unanswered ones, because of the pauses, so there are at most `limit`
+      times as many; if the request under way before them was one, it is one of these;
+    - a unit all of whose polls in t had one is dead at the end, so there are at most `limit` units of which every poll
+      had one, and each other unit has one poll or more without.
+Each costs `extra` on top of the sum above.
+
+**Which t.** The left side only rises at multiples of the periods and of `apart`. Beyond the longest period nothing is
+under way that may wait, and the sum is at most utilisation * t + limit * extra: so there is a t from which on the test
+holds, as utilisation is below `FULL`. Below it the t are not tried one by one, but from above, going from t on to the
+left side at t where that is less (Zhang and Burns 2009), separately between each two periods, where the request under
+way is the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+FULL = Fraction(999, 1000)
+"""The utilisation from which on a line counts as full. The rest is for what no model has, and bounds the effort."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Polls of `unit` every `period`. `cost` is the time of all requests of one, `longest` that of the longest."""
+
+    unit: int
+    period: int
+    cost: int
+    longest: int
+
+
+@dataclass(frozen=True)
+class Deaths:
+    """How many units may be dead at once, and what an unanswered request costs: see above."""
+
+    limit: int = 0
+    extra: int = 0
+    apart: int = 1
+
+
+@dataclass(frozen=True)
+class Overload:
+    """Within `window` more may be asked of the line, `demand`. `task` is one that would miss its deadline."""
+
+    task: Task
+    window: int
+    demand: int
+
+
+class Load:
+    """The tasks of one line."""
+
+    def __init__(self, tasks: Sequence[Task], deaths: Deaths | None = None):
+        self.tasks = tasks
+        self.deaths = deaths or Deaths()
+
+    @property
+    def utilisation(self) -> Fraction:
+        """The part of the time in which the line is used, while every unit answers."""
+        by_period: dict[int, int] = {}
+        for task in self.tasks:
+            by_period[task.period] = by_period.get(task.period, 0) + task.cost
+        return sum((Fraction(cost, period) for period, cost in by_period.items()), Fraction(0))
+
+    @property
+    def worst_utilisation(self) -> Fraction:
+        """The same in the long run with as many dead units as there may be."""
+        deaths = self.deaths
+        by_pauses = Fraction(deaths.limit, deaths.apart)
+        by_polls = sum((Fraction(1, task.period) for task in self.tasks), Fraction(0)) if deaths.limit else Fraction(0)
+        return self.utilisation + deaths.extra * min(by_pauses, by_polls)
+
+    def demand(self, window: int) -> int:
+        """The most that can be asked of the line within `window`: the left side of the test."""
+        polls = self._released(window)
+        asked = sum(window // task.period * task.cost for task in self.tasks)
+        waiting = max((task.longest for task in self.tasks if task.period > window), default=0)
+        extra, limit = self.deaths.extra, self.deaths.limit
+        by_pauses = limit * (window // self.deaths.apart + 1)
+        by_polls = min(limit + sum(count - 1 for count in polls), sum(polls))
+        most = asked + waiting + extra * min(by_pauses, by_polls)
+        if waiting and limit:
+            most = max(most, asked + waiting + extra + extra * min(by_pauses - 1, by_polls))
+        return most
+
+    def overload(self) -> Overload | None:
+        """Where the test fails; None when the line can carry its tasks."""
+        if not self.tasks:
+            return None
+        periods = sorted({task.period for task in self.tasks})
+        for period in periods:
+            if (demand := self.demand(period)) > period:
+                return self._blamed(period, demand)
+        busy = self.worst_utilisation
+        if busy > FULL:
+            return self._overfull(busy)
+        settled = int(self.deaths.limit * self.deaths.extra / (1 - busy)) + 1
+        for start, end in pairwise([*periods, max(settled, periods[-1] + 1)]):
+            if failing := self._failing(start, end):
+                return self._blamed(*failing)
+        return None
+
+    def _failing(self, start: int, end: int) -> tuple[int, int] | None:
+        """A window from `start` to before `end`, and the demand in it, for which the test fails."""
+        window = self._last_rise(end - 1)
+        while window >= start:
+            demand = self.demand(window)
+            if demand > window:
+                return window, demand
+            window = demand if demand < window else self._last_rise(window - 1)
+        return None
+
+    def _last_rise(self, window: int) -> int:
+        """The longest window up to `window` at which the demand rises."""
+        steps = {task.period for task in self.tasks} | ({self.deaths.apart} if self.deaths.limit else set())
+        return max(window // step * step for step in steps)
+
+    def _released(self, window: int) -> list[int]:
+        """How many polls each unit has within `window`, of those that have any."""
+        polls: dict[int, int] = {}
+        for task in self.tasks:
+            if task.period <= window:
+                polls[task.unit] = polls.get(task.unit, 0) + window // task.period
+        return list(polls.values())
+
+    def _blamed(self, window: int, demand: int) -> Overload:
+        """Of the tasks with a deadline at the end of `window`, the one that asks for most."""
+        due = [task for task in self.tasks if window % task.period == 0]
+        due = due or [task for task in self.tasks if task.period <= window]
+        return Overload(max(due, key=lambda task: window // task.period * task.cost), window, demand)
+
+    def _overfull(self, busy: Fraction) -> Overload:
+        """More is asked than there is time: the task that asks for most of it, and what is asked in its period."""
+        task = max(self.tasks, key=lambda task: Fraction(task.cost, task.period))
+        return Overload(task, task.period, int(busy * task.period) + 1)
