@@ -61,7 +61,7 @@ class Poll:
         step_us = min(ticker.period_us, _STEP_US)
         while self._gear.polling:
             await ticker.tick()
-            await self._poll(clock.ticks_add(ticker.deadline, step_us))
+            await self.once(clock.ticks_add(ticker.deadline, step_us))
 
     def give_up(self, reason: str) -> None:
         """Tell the receivers that there will be no values any more, and why."""
@@ -74,7 +74,8 @@ class Poll:
         self._note_quality(bad)
         self._gear.out(self._ctx.message(data, self._meta))
 
-    async def _poll(self, deadline: int) -> None:
+    async def once(self, deadline: int) -> None:
+        """Ask, and send the message. `deadline` (ticks) is when the next poll is due, which says how urgent this one is."""
         gear = self._gear
         self.data = {}
         self.bad = {}
