@@ -3,6 +3,7 @@ import json
 
 from probes import chain, gear, gear_of, id_of, stop
 
+from fluxrig.decimal import Decimal
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
 
@@ -91,6 +92,15 @@ async def test_the_payload_has_one_form():
     await bench.pass_ms(0)
     assert bench.broker.retained["acme/site/p"] == b'{"v": "run \\"fast\\"", "t": 1000, "q": "good"}'
     assert bench.at("acme/site/t")["v"] == "01fe"
+
+
+async def test_decimals_are_published_with_all_their_digits():
+    bench = await Bench().start()
+    bench.source.emit({"p": Decimal(206, -1), "t": [Decimal((1 << 64) - 1, -1), {"x": Decimal(50, -2)}]}, ts=1000 * NS)
+    await bench.pass_ms(0)
+    assert bench.broker.retained["acme/site/p"] == b'{"v": 20.6, "t": 1000, "q": "good"}'
+    text = b'{"v": [1844674407370955161.5, {"x": 0.50}], "t": 1000, "q": "good"}'
+    assert bench.broker.retained["acme/site/t"] == text
 
 
 async def test_the_rack_is_online_while_connected_and_offline_by_its_last_will():

@@ -1,12 +1,13 @@
 """One line a message, for the person at the terminal."""
 
-import json
-
 from fluxrig.gear import Gear
 from fluxrig.ids import id_text
+from fluxrig.jsontext import json_text
 
 TEXT = "text"
 JSON = "json"
+
+_NULL = "null"  # what is not a number there
 
 
 class Console(Gear):
@@ -26,30 +27,28 @@ class Console(Gear):
 
 
 def render_text(msg) -> str:
-    """`1767225600.000 pressure=101.2 temp=bad:timeout`, tags in alphabetical order."""
+    """`1767225600.000 pressure=101.2 temp=bad:timeout`, tags in alphabetical order. Lists and maps are JSON."""
     seconds, ns = divmod(msg.ts, 1_000_000_000)
     parts = [f"{seconds}.{ns // 1_000_000:03d}"]
     for tag in sorted(msg.data):
         quality = msg.meta.get("q." + tag)
-        parts.append(tag + "=" + (quality if quality else _scalar(msg.data[tag])))
+        parts.append(tag + "=" + (quality if quality else _value_text(msg.data[tag])))
     return " ".join(parts)
 
 
 def render_json(msg) -> str:
-    """One JSON object: id, ts (Unix ns), meta, data. Bytes are written as hex text."""
-    data = {tag: _printable(value) for tag, value in msg.data.items()}
-    return json.dumps({"id": id_text(msg.id), "ts": msg.ts, "meta": msg.meta, "data": data})
+    """One JSON object: id, ts (Unix ns), meta, data. Bytes are hex text; NaN and the infinities are null."""
+    return '{"id": "%s", "ts": %d, "meta": %s, "data": %s}' % (
+        id_text(msg.id),
+        msg.ts,
+        json_text(msg.meta),
+        json_text(msg.data, _NULL),
+    )
 
 
-def _scalar(value) -> str:
-    return value.hex() if isinstance(value, bytes) else str(value)
-
-
-def _printable(value):
+def _value_text(value) -> str:
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, (list, tuple)):
-        return [_printable(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _printable(item) for key, item in value.items()}
-    return value
+    if isinstance(value, (list, tuple, dict)):
+        return json_text(value, _NULL)
+    return str(value)
