@@ -13,6 +13,12 @@ from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage
 from rich.table import Table
 from rich.text import Text
 
+from fluxrig.decimal import Decimal
+from fluxrig.jsontext import json_text
+
+MAX_DIGITS = 12
+"""A number of more digits is a float that nobody wrote, such as 101.30000305175781, and is shown rounded."""
+
 
 @dataclass
 class Entry:
@@ -77,9 +83,9 @@ class NamespaceView:
 
 
 def read_entry(payload: bytes | bytearray) -> Entry | None:
-    """The entry that a retained `{"v", "t", "q"}` is; None for anything else."""
+    """The entry that a retained `{"v", "t", "q"}` is; None for anything else. Its numbers keep their places."""
     try:
-        document = json.loads(payload)
+        document = json.loads(payload, parse_float=_number)
     except ValueError:
         return None
     if not isinstance(document, dict) or not {"v", "t", "q"} <= document.keys():
@@ -88,6 +94,14 @@ def read_entry(payload: bytes | bytearray) -> Entry | None:
     if not isinstance(ms, int | None) or not isinstance(quality, str):
         return None
     return Entry(document["v"], ms, quality)
+
+
+def _number(text: str) -> Decimal | float:
+    """A number with a fraction or an exponent, as JSON writes it: with its places, unless it has too many digits."""
+    whole, _, places = text.partition(".")
+    if places.isdigit() and len(whole.lstrip("-") + places) <= MAX_DIGITS:
+        return Decimal(int(whole + places), -len(places))
+    return float(text)
 
 
 def common_levels(topics: Collection[str]) -> str:
@@ -100,13 +114,15 @@ def common_levels(topics: Collection[str]) -> str:
 
 
 def value_text(value: Any) -> str:
-    """A value as a person reads it: floats with five significant digits, booleans as on and off."""
+    """A value as a person reads it: decimals with their places, floats with five digits, booleans as on and off."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
         return f"{value:.5g}"
+    if isinstance(value, list | dict):
+        return json_text(value, "null")
     return str(value)
 
 

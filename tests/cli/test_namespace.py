@@ -1,0 +1,57 @@
+"""How a live view shows what stands on a topic."""
+
+import pytest
+
+from fluxrig.decimal import Decimal
+from fluxrig_tooling.cli.namespace import Entry, read_entry, value_text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (True, "on"),
+        (False, "off"),
+        (7, "7"),
+        ("run", "run"),
+        (101.30000305175781, "101.3"),
+        (float("nan"), "nan"),
+        (Decimal(206, -1), "20.6"),
+        (Decimal(2060, -2), "20.60"),
+        (Decimal(4294967295, -1), "429496729.5"),
+        (Decimal(12, 2), "1200"),
+        ([1, Decimal(5, -1), True], "[1, 0.5, true]"),
+        ({"b": 1, "a": [b"\x01"]}, '{"a": ["01"], "b": 1}'),
+    ],
+)
+def test_values_are_shown_as_a_person_reads_them(value, text):
+    assert value_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("20.6", "20.6"),
+        ("20.60", "20.60"),
+        ("-0.05", "-0.05"),
+        ("429496729.5", "429496729.5"),
+        ("12345678901.2", "12345678901.2"),
+        ("123456789012.3", "1.2346e+11"),
+        ("101.30000305175781", "101.3"),
+        ("0.30000000000000004", "0.3"),
+        ("2.5e-07", "2.5e-07"),
+        ("1e+22", "1e+22"),
+        ("4294967295", "4294967295"),
+        ("[1, 0.50]", "[1, 0.50]"),
+    ],
+)
+def test_numbers_of_the_namespace_keep_their_places(number, text):
+    entry = read_entry(b'{"v": %s, "t": 1000, "q": "good"}' % number.encode())
+    assert entry and (entry.ms, entry.quality) == (1000, "good")
+    assert value_text(entry.value) == text
+
+
+def test_what_is_no_entry_is_none():
+    for payload in (b"", b"20.6", b"[]", b'{"v": 1}', b'{"v": 1, "t": 1.5, "q": "good"}', b'{"v": 1, "t": 1, "q": 2}'):
+        assert read_entry(payload) is None
+    assert read_entry(b'{"v": null, "t": null, "q": "bad:timeout"}') == Entry(None, None, "bad:timeout")
