@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": ("fluxrig_tooling.cli.demo", "Watch a simulated press become a Unified Namespace."),
     "doctor": ("fluxrig_tooling.cli.doctor", "Check that this machine can run a rig, and name each fix."),
     "gear": ("fluxrig_tooling.cli.gear", "List the Gear types and show what each one takes."),
+    "profile": ("fluxrig_tooling.cli.profile", "List the tag maps of common devices and show each one."),
     "rig": ("fluxrig_tooling.cli.rig", "Check, compile, run and draw rig files."),
 }
 """Name: (module, whose `command` is the click command; the line in `fluxrig --help`)."""
