@@ -20,7 +20,7 @@ _NO_SUCH_ITEM = (2, 3)  # illegal data address, illegal data value (MB section 7
 class Refusals:
     """The refused reads of one `poll`; `tags` counts their tags."""
 
-    MAX_SEARCH = 64
+    MAX_SEARCH = 32
     """Requests that one poll may spend on finding whom to blame. The next poll goes on."""
 
     def __init__(self, poll, ctx):
@@ -28,13 +28,15 @@ class Refusals:
         self._poll = poll
         self._ctx = ctx
         self._rest_ns = ctx.config["retry_refused_ms"] * 1_000_000
-        self._resting: list = []  # [read, reason, since (Unix ns)]
+        self._resting: list = []  # [whole request, first slot, end, reason, since (Unix ns)]: small, there may be many
         self._refused_spans: list = []  # (whole request, first, end, since when (Unix ns)) that are refused
 
     def report(self, data: dict, bad: dict) -> None:
         """Put the tags that rest into a poll's result."""
-        for read, reason, _ in self._resting:
-            read.plan.fail(reason, data, bad)
+        for whole, first, end, reason, _ in self._resting:
+            for slot in whole[5][first:end]:
+                data[slot[0]] = None
+                bad[slot[0]] = reason
 
     async def look_into(self, line, deadline: int) -> None:
         """Some reads of the poll have failed: find out about those that were refused."""
@@ -73,14 +75,14 @@ class Refusals:
             poll.reads = self._joined(poll.reads)
             poll.describe()
         for entry in self._resting:
-            if self._is_rested(entry[2], now_ns):
+            if self._is_rested(entry[4], now_ns):
                 break
         else:
             return
-        read = entry[0]
+        read = self._part(*entry[:3])
         await self._ask(line, [read], deadline)
         if _code(read) is not None:
-            entry[1], entry[2] = read.error.reason, now_ns
+            entry[3], entry[4] = read.error.reason, now_ns
         elif read.error is None:
             self._resting.remove(entry)
             self.tags -= len(read.plan.tags)
@@ -154,7 +156,7 @@ class Refusals:
     def _lay_to_rest(self, read: Read) -> None:
         reason = read.error.reason if read.error else ""
         self.tags += len(read.plan.tags)
-        self._resting.append([read, reason, self._ctx.clock.wall_ns()])
+        self._resting.append([read.whole, read.first, read.end, reason, self._ctx.clock.wall_ns()])
         minutes = self._rest_ns / 60e9
         text = f"{_called(read)} is refused: {reason}; bad until it is answered, asked again every {minutes:g} min"
         self._ctx.log("warning", text)
