@@ -61,7 +61,7 @@ class Receiver:
         self.expect(0, b"\0", 0, b"")
 
     def expect(self, unit_id: int, prefix: bytes, size: int | None, sent: bytes) -> None:
-        """Wait for the answer of `unit_id` to the frame `sent`, with (prefix, size) as `pdu.answer_shape` gives them."""
+        """Wait for the answer of `unit_id` to the frame `sent`; (prefix, size) is the `answer_shape` of its request."""
         self._buffer = b""
         self._unit_id = unit_id
         self._prefix = prefix
