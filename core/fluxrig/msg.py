@@ -17,7 +17,7 @@ class FluxMsg:
     | trace | 32 hex digits | W3C trace id, set when the event enters the rig, never changed |
     | src_id | 16 bytes | the Gear that emitted it first |
     | meta | {text: text} | context; `machine.id` is always there; `q.<tag>` is "bad:<reason>" for a bad value |
-    | data | {text: value} | the values: bool, int, float, text, bytes, None (no value), lists and maps of them |
+    | data | {text: value} | the values: bool, int, float, Decimal, text, bytes, None (no value), lists and maps |
     | flags | int, 0 to 2**32-1 | system signalling |
     | raw | bytes or None | the bytes the values were decoded from |
     | path | ((gear id, port id, Unix ns), …) | one hop each time the event was handed on *in time* |

@@ -4,6 +4,7 @@
 with ids as hex, and unlike ours accepts malformed input.
 """
 
+import decimal
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ from pathlib import Path
 import cbor2
 
 from fluxrig.codec import Codec
+from fluxrig.decimal import Decimal
 from fluxrig.fast_codec import FastCodec
 from fluxrig.msg import FluxMsg
-from tests.bench.codec_stream import changed, standard, walk, wide
+from tests.bench.codec_stream import changed, scaled, standard, walk, wide
 from tests.bench.figure import Figure
 from tests.bench.measure import alternately
 from tests.interpreter import run_micropython
@@ -29,6 +31,7 @@ def figures() -> Iterator[Figure]:
     yield from _beside_cbor2("standard", standard(COUNT), FastCodec, 0.4, 2.0)
     yield from _beside_cbor2("6 tags changing width", walk(COUNT), FastCodec, 0.4, 2.0)
     yield from _beside_cbor2("a few of 40 tags", changed(COUNT), FastCodec, 0.4, 2.0)
+    yield from _beside_cbor2("6 scaled registers", scaled(COUNT), FastCodec, 0.4, 2.0)
     yield from _beside_cbor2("40 float32 tags", wide(COUNT), FastCodec, None, None)
     yield from _beside_cbor2("standard, plain codec", standard(COUNT), Codec, 1.5, 5.0)
     yield from _beside_cbor2("standard, each of a new source", _of_new_sources(4000), FastCodec, None, None)
@@ -79,7 +82,12 @@ def _of_new_sources(count: int) -> list[FluxMsg]:
 def _as_map(msg: FluxMsg) -> dict[str, object]:
     names = ("id", "ref_id", "trace", "src_id", "meta", "data", "flags", "raw", "ts")
     hops = [{"g": gear, "p": port, "t": time} for gear, port, time in msg.path]
-    return {**{name: getattr(msg, name) for name in names}, "path": hops}
+    data = {tag: _as_python(value) for tag, value in msg.data.items()}
+    return {**{name: getattr(msg, name) for name in names}, "data": data, "path": hops}
+
+
+def _as_python(value: object) -> object:
+    return decimal.Decimal(str(value)) if isinstance(value, Decimal) else value
 
 
 def _on_micropython() -> Iterator[Figure]:

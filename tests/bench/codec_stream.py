@@ -2,6 +2,7 @@
 
 import struct
 
+from fluxrig.decimal import Decimal
 from fluxrig.msg import FluxMsg
 
 META = {"machine.id": "press-line-1", "group": "fast", "unit": "1", "function": "3"}
@@ -54,6 +55,27 @@ def walk(count: int) -> list:
             "torque": torque * 0.01,
             "level": level * 0.25,
             "overload": load > 300,
+        }
+        messages.append(_message(index, data))
+    return messages
+
+
+def scaled(count: int) -> list:
+    """Six scaled registers, as decimals: as those of `walk`, and a 32-bit counter times 0.01."""
+    noise = Noise()
+    registers = [0, 250, 500, 240, 2000]
+    messages = []
+    for index in range(count):
+        for place in range(len(registers)):
+            registers[place] += noise.below(9) - 4
+        outside, oil, speed, torque, level = registers
+        data = {
+            "outside": Decimal(outside, -1),
+            "oil": Decimal(oil, -1),
+            "speed": Decimal(speed, 1),
+            "torque": Decimal(torque, -2),
+            "level": Decimal(level * 25, -2),
+            "energy": Decimal(3_000_000_000 + 17 * index, -2),
         }
         messages.append(_message(index, data))
     return messages
