@@ -197,6 +197,13 @@ def test_damaged_answers_on_tcp_are_errors_and_never_those_of_another(conversati
 # Serial lines.
 
 
+def receiver_of(unit: int, request: bytes) -> Receiver:
+    prefix, size = pdu.answer_shape(request)
+    receiver = Receiver()
+    receiver.expect(unit, prefix, size, rtu_frame(unit, request))
+    return receiver
+
+
 def frames_in(stream: bytes, unit: int, request: bytes) -> list[tuple[int, int]]:
     """(start, end) of everything in a stream that is an answer of `unit` to `request`, or a refusal."""
     prefix, size = pdu.answer_shape(request)
@@ -261,8 +268,7 @@ def lines(draw: st.DrawFn):
 @example((3, pdu.read_request(1, 0x0300, 17), rtu_frame(3, pdu.read_request(1, 0x0300, 17))), [])
 def test_an_answer_on_a_serial_line_is_found_in_any_noise_however_the_bytes_are_cut(line, cuts):
     unit, request, stream = line
-    receiver = Receiver()
-    receiver.expect(unit, *pdu.answer_shape(request), rtu_frame(unit, request))
+    receiver = receiver_of(unit, request)
     wanted = frames_in(stream, unit, request)
     seen = 0
     for piece in in_pieces(stream, cuts):
@@ -287,8 +293,7 @@ def test_an_answer_on_a_serial_line_is_found_in_any_noise_however_the_bytes_are_
 
 @given(st.lists(st.binary(max_size=300), max_size=12), st.sampled_from(UNITS), requests)
 def test_no_line_says_anything_that_is_more_than_an_error(pieces, unit, request):
-    receiver = Receiver()
-    receiver.expect(unit, *pdu.answer_shape(request), rtu_frame(unit, request))
+    receiver = receiver_of(unit, request)
     try:
         for piece in pieces:
             receiver.feed(piece)
