@@ -101,6 +101,7 @@ class Plant:
         self.units = units
         self.log = []
         self.connections = 0
+        self.streams = []
         self.delay_ms = 0
         self.shape = None  # (frame) -> bytes to send instead
         self._began = host.clock.wall_ns()
@@ -112,6 +113,7 @@ class Plant:
 
     async def serve_tcp(self, stream):
         self.connections += 1
+        self.streams.append(stream)
         while True:
             head = await _exactly(stream, 7)
             if head is None:
