@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.ports.behaviours import PINGREQ, Behaviours
 from tests.ports.brokers import Brokers
+from tests.ports.lines import Lines
 
 ANSWER_S = 30.0
 SETTLED_S = 10.0
@@ -26,6 +27,7 @@ class Peers:
         self._folder = Path(self._temporary.name)
         self._behaviours = Behaviours()
         self._brokers = Brokers(self._folder)
+        self._lines = Lines(self._folder)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -41,6 +43,7 @@ class Peers:
     async def _end(self) -> None:
         self._behaviours.close()
         self._brokers.close()
+        self._lines.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
@@ -97,6 +100,31 @@ class Peers:
 
     async def do_stalled(self, port: int) -> int:
         return await self._behaviours.stalled(port)
+
+    async def do_line(self, behaviour: str) -> str:
+        """A new serial line with a device of that behaviour. Its path."""
+        return self._lines.open(behaviour)
+
+    async def do_line_received(self, path: str, count: int) -> str:
+        """What has been sent to the device, in hexadecimal digits, once it is `count` bytes or more."""
+        return (await self._lines.at_least(path, count)).hex()
+
+    async def do_line_sends(self, path: str, digits: str) -> None:
+        """The device sends by itself."""
+        self._lines[path].send(bytes.fromhex(digits))
+
+    async def do_line_has_sent(self, path: str, text: str) -> None:
+        """The device sends by itself, while nobody has the line open; it has arrived and waits there."""
+        await self._lines.stale(path, text.encode())
+
+    async def do_line_settings(self, path: str) -> dict[str, int]:
+        return self._lines[path].settings()
+
+    async def do_unplug(self, path: str) -> None:
+        self._lines[path].unplug()
+
+    async def do_plug_in(self, path: str) -> None:
+        self._lines[path].plug_in()
 
     async def do_broker(self, kind: str, port: int = 0, with_passwords: bool = False) -> int:
         return await self._brokers.start(kind, port, with_passwords)

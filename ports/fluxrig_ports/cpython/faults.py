@@ -1,6 +1,7 @@
 """What the operating system reports, translated: whose fault it is, and in plain words."""
 
 import errno
+from pathlib import Path
 from socket import gaierror
 
 from fluxrig.errors import FluxError, LocalError, TransientError
@@ -10,6 +11,9 @@ _LINKS_FOR_A_PERSON = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EADDRNOTAV
 
 _FILES_THAT_MAY_WORK_LATER = {errno.ENOSPC, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EBUSY, errno.EAGAIN}
 """Files stay as they are, except for these conditions."""
+
+_LINES_THAT_ARE_NOT_THERE = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}
+_LINES_IN_USE = {errno.EBUSY, errno.EAGAIN}
 
 _WORDS = {
     errno.ECONNREFUSED: "connection refused: nothing listens there",
@@ -34,6 +38,30 @@ def link_error(exc: Exception, address: str, port: int) -> FluxError:
     return kind(f"{address}:{port}: {_words(exc)}", address=address, port=port)
 
 
+def line_error(exc: Exception, path: str, was_there: bool) -> FluxError:
+    """The FluxError, with field `path`, for a serial line that failed with `exc`. `was_there`: it worked before.
+
+    `exc` is an OSError, or what pyserial and termios raise for settings that a driver refuses.
+    """
+    number = exc.errno if isinstance(exc, OSError) else None
+    kind: type[FluxError] = LocalError
+    if number in _LINES_IN_USE:
+        kind, words = TransientError, "busy: another program has it open"
+    elif number in _LINES_THAT_ARE_NOT_THERE and was_there:
+        kind, words = TransientError, "the line is gone: was its adapter pulled out?"
+    elif number in _LINES_THAT_ARE_NOT_THERE:
+        words = f"no such serial line (there are: {_serial_lines()})"
+    elif number in (errno.EACCES, errno.EPERM):
+        words = "not permitted: " + _way_in(path)
+    elif number == errno.EBADF:
+        kind, words = TransientError, "the line is closed"
+    elif number in _FILES_THAT_MAY_WORK_LATER:
+        kind, words = TransientError, _words(exc)
+    else:
+        words = f"not a serial line, or it cannot be set like this ({exc})"
+    return kind(f"{path}: {words}", path=path)
+
+
 def file_error(exc: OSError, path: object, doing: str) -> FluxError:
     """The FluxError, with field `path`, for a file that failed with `exc` while `doing` something to it."""
     kind = TransientError if exc.errno in _FILES_THAT_MAY_WORK_LATER else LocalError
@@ -46,3 +74,18 @@ def _words(exc: Exception) -> str:
     if isinstance(exc, OSError):
         return _WORDS.get(exc.errno or 0) or exc.strerror or str(exc)
     return f"not a usable address: {exc}"
+
+
+def _serial_lines() -> str:
+    from serial.tools.list_ports import comports
+
+    return ", ".join(sorted(port.device for port in comports())) or "none"
+
+
+def _way_in(path: str) -> str:
+    """How the user of this process may come to open `path`."""
+    try:
+        group = Path(path).group()
+    except (OSError, KeyError):
+        group = "dialout"
+    return f"add the user to the group {group} (`sudo usermod -aG {group} USER`), and log in again"

@@ -38,6 +38,7 @@ class CPythonHost(Host):
         self.store = FolderStore(self.state_dir / "store")
         self.lost_log_lines = 0
         self._lines_to_stderr = lines_to_stderr
+        self._lines_seen: set[str] = set()
         self._shown = LEVELS[LEVELS.index(log_level) :]
 
     def entropy(self, count: int) -> bytes:
@@ -79,6 +80,17 @@ class CPythonHost(Host):
 
     async def connect(self, address: str, port: int, timeout_ms: int) -> Stream:
         return await net.connect(address, port, timeout_ms)
+
+    async def serial(self, options: dict) -> Stream:
+        path = options["path"]
+        if os.name != "posix":
+            raise LocalError(f"{path}: no serial lines on {sys.platform} yet: use Linux, or an RTU-over-TCP gateway")
+        # Imported here: a rig without serial lines does not pay for the library.
+        from fluxrig_ports.cpython.tty import open_tty
+
+        line = open_tty(options, path in self._lines_seen)
+        self._lines_seen.add(path)
+        return line
 
     def mqtt(self, options: dict) -> Mqtt:
         # Imported here: a rig without a broker does not pay for the library.

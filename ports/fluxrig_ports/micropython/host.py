@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from fluxrig.errors import LocalError
+from fluxrig.errors import LocalError, TransientError
 from fluxrig.host import Host, Mqtt, Stream
 from fluxrig_ports.micropython import net
 from fluxrig_ports.micropython.clock import TicksClock
@@ -35,6 +35,7 @@ class MicroPythonHost(Host):
         self.clock = TicksClock()
         self.store = FolderStore(state_dir + "/store")
         self._shown = LEVELS[LEVELS.index(log_level) :]
+        self._lines: dict = {}  # {path: the stream that was opened last}
 
     def entropy(self, count: int) -> bytes:
         return os.urandom(count)
@@ -70,6 +71,26 @@ class MicroPythonHost(Host):
 
     async def connect(self, address: str, port: int, timeout_ms: int) -> Stream:
         return await net.connect(address, port, timeout_ms)
+
+    async def serial(self, options: dict) -> Stream:
+        """Nobody but this program is kept out of a line that is open: MicroPython has no lock for it."""
+        path = options["path"]
+        last = self._lines.get(path)
+        if last is not None and not last.closed:
+            raise TransientError(f"{path}: busy: this program has it open", path=path)
+        try:
+            if path.startswith("uart"):
+                from fluxrig_ports.micropython import uart
+
+                line: Stream = uart.open_uart(options, self.clock)
+            else:
+                from fluxrig_ports.micropython import tty
+
+                line = tty.open_tty(options, last is not None)
+        except ImportError:
+            raise LocalError(f"{path}: no such line here (want uart1 on a device, /dev/ttyUSB0 elsewhere)", path=path)
+        self._lines[path] = line
+        return line
 
     def mqtt(self, options: dict) -> Mqtt:
         try:

@@ -9,17 +9,14 @@ from fluxrig.host import Stream
 
 _TIME_UP = "time up"
 _CLOSED = "closed"
+_NOTHING = bytearray(0)  # to read nothing is to wait until there is something
 
 
 class PolledStream(Stream):
-    """A stream over `file`. One task may read while another one writes.
+    """A stream over `file`, which `select.poll` knows. One task may read while another one writes.
 
-    `read` and `write` of the file return None where they would have to wait. A subclass says what an end and an error
-    mean, and releases the file.
+    A subclass says how to receive and send without waiting, what an end and an error mean, and releases the file.
     """
-
-    EMPTY_IS_END = True
-    """Whether an empty read means that nothing more will come. Otherwise it means that nothing is there now."""
 
     BURST = 16
     """Calls in a row that need not wait, before the other tasks get their turn."""
@@ -51,20 +48,22 @@ class PolledStream(Stream):
         if self._file is None:
             return b""
         try:
-            data = self._file.read(limit)
-            if data is None or (not data and not self.EMPTY_IS_END):
+            data = self._receive(limit)
+            if data is None:
                 self._calls = 0
                 self._reader = asyncio.current_task()
                 self._limit_wait(timeout_ms)
-                data = await self._input.read(limit)
+            while data is None:
+                await self._input.readinto(_NOTHING)
+                data = b"" if self._file is None else self._receive(limit)
         except OSError as exc:
             raise self._lost(exc)
         except asyncio.CancelledError as exc:
             if exc.args == (_TIME_UP,):
                 return None
-            if exc.args != (_CLOSED,):
-                raise
-            return b""
+            if exc.args == (_CLOSED,):
+                return b""
+            raise
         finally:
             self._reader = None
         return data or self._end()
@@ -73,13 +72,13 @@ class PolledStream(Stream):
         dropped = 0
         while dropped < self.DISCARD_LIMIT:
             try:
-                data = None if self._file is None else self._file.read(self.DISCARD_AT_ONCE)
+                data = b"" if self._file is None else self._receive(self.DISCARD_AT_ONCE)
             except OSError as exc:
                 raise self._lost(exc)
-            if self._file is None or (data == b"" and self.EMPTY_IS_END):
-                raise self._lost(None)
-            if not data:
+            if data is None:
                 break
+            if not data:
+                raise self._lost(None)
             dropped += len(data)
         return dropped
 
@@ -113,12 +112,16 @@ class PolledStream(Stream):
 
     # What subclasses know.
 
+    def _receive(self, limit: int) -> bytes | None:
+        """At most `limit` bytes that are there: b"" when nothing more will come, None when nothing is there now."""
+        return self._file.read(limit)
+
     def _send(self, data) -> int | None:
-        """Send what can be sent at once: how many bytes that was, None for none."""
+        """Send what can be sent at once: how many bytes that was, 0 or None for none."""
         return self._file.write(data)
 
     def _end(self) -> bytes:
-        """What `read` returns, or raises, when nothing more will come."""
+        """What `read` returns, or raises, when nothing more will come or the stream has been closed."""
         raise NotImplementedError
 
     def _lost(self, fault: OSError | None) -> FluxError:
