@@ -20,7 +20,7 @@ BITS = [1, 4, 6, b"\x00\x00", ">BB", [["even", "bit", 1, False, True], ["odd", "
 
 
 def config(polls=None, pipeline=1, **more):
-    compiled = {
+    compiled: dict = {
         "line": "tcp://plc:502",
         "link": {
             "kind": "tcp",

@@ -152,7 +152,7 @@ async def test_a_device_that_holds_something_else_is_reported():
     def stubborn(address, data):
         plain(address, b"\x00\x00\x00\x02")
 
-    bench.unit.store = stubborn
+    bench.unit.store = stubborn  # type: ignore[method-assign]
     await bench.command({"speed": 5})
     assert bench.failures() == [("speed", 5, "not_confirmed")]
     assert "holds 2" in bench.failed[0].meta["error"]
@@ -162,8 +162,8 @@ async def test_a_plc_that_takes_a_value_over_later_is_given_the_time():
     bench = Bench()
     await bench.run(10)
     plain = bench.unit.store
-    held = []
-    bench.unit.store = lambda address, data: held.append((address, data))
+    held: list = []
+    bench.unit.store = lambda address, data: held.append((address, data))  # type: ignore[method-assign]
     bench.source.emit({"speed": 5})
     await bench.run(30)
     plain(*held[0])

@@ -43,10 +43,10 @@ class Finding:
 
 async def diagnose(rig: dict[str, Any], host: Host, state_dir: Path) -> list[Finding]:
     """Every finding about running the compiled `rig` here, with its files in `state_dir`."""
-    findings = [state_folder(state_dir), free_disk(state_dir), clock(), *secrets(rig, host), *serial_devices(rig)]
+    findings = [state_folder(state_dir), free_disk(state_dir), clock(), *secrets(rig, host)]
     if all(finding.result != FAILED for finding in findings):
         findings.append(loads(rig, host))
-    findings += [finding async for finding in devices(rig, host)]
+    findings += [finding async for finding in links(rig, host)]
     findings += [finding async for finding in brokers(rig, host)]
     return findings
 
@@ -119,38 +119,30 @@ def _split_fix(text: str) -> tuple[str, str]:
     return detail, fix
 
 
-def serial_devices(rig: dict[str, Any]) -> Iterator[Finding]:
+async def links(rig: dict[str, Any], host: Host) -> AsyncIterator[Finding]:
+    """Whether each link that the rig's gears ask devices over can be opened."""
+    users: dict[str, list[str]] = {}
+    configs = {}
     for gear in rig["gears"]:
-        device = gear["config"].get("device")
-        if device:
-            yield serial_device(gear["name"], Path(device))
-
-
-def serial_device(gear: str, device: Path) -> Finding:
-    check = f"serial device of {gear}"
-    if not device.exists():
-        return Finding(check, FAILED, f"{device} is not there", "plug the adapter in; see `ls /dev/serial/by-id`")
-    if not os.access(device, os.R_OK | os.W_OK):
-        fix = "sudo usermod -aG dialout $USER, then log in again"
-        return Finding(check, FAILED, f"{device} may not be opened by this user", fix)
-    return Finding(check, OK, f"{device} can be opened")
-
-
-async def devices(rig: dict[str, Any], host: Host) -> AsyncIterator[Finding]:
-    """Whether each device with an address accepts a connection."""
-    for gear in rig["gears"]:
-        config = gear["config"]
-        if "address" not in config:
-            continue
-        where = f"{config['address']}:{config['port']}"
+        link = gear["config"].get("link")
+        if isinstance(link, dict):
+            users.setdefault(gear["config"]["line"], []).append(gear["name"])
+            configs[gear["config"]["line"]] = link
+    for line, link in configs.items():
+        check = f"link of {', '.join(users[line])}"
         try:
-            stream = await host.connect(config["address"], config["port"], CONNECT_MS)
+            if link["kind"] == "rtu":
+                stream = await host.serial(link["serial"])
+            else:
+                stream = await host.connect(link["address"], link["port"], CONNECT_MS)
         except FluxError as exc:
-            fix = "check the address, the cable and the firewall; some PLCs take one connection at a time"
-            yield Finding(f"device of {gear['name']}", FAILED, str(exc), fix)
+            fix = "see `ls -l /dev/serial/by-id`" if link["kind"] == "rtu" else "check the address, cable and firewall"
+            busy = "the rig may run already" if link["kind"] == "rtu" else "some PLCs take one connection at a time"
+            yield Finding(check, FAILED, str(exc), f"{fix}; {busy}")
         else:
             await stream.close()
-            yield Finding(f"device of {gear['name']}", OK, f"{where} accepts connections")
+            says = "can be opened" if link["kind"] == "rtu" else "accepts connections"
+            yield Finding(check, OK, f"{line} {says}")
 
 
 async def brokers(rig: dict[str, Any], host: Host) -> AsyncIterator[Finding]:
