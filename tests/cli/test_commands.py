@@ -251,7 +251,7 @@ def test_doctor_finds_a_healthy_machine_healthy(plant: Plant, tmp_path: Path):
     report = document("doctor", plant.rig(tmp_path), "--state", tmp_path / "state")
     results = {finding["check"]: finding["result"] for finding in report["findings"]}
     assert report["ok"] is True
-    assert results["device of plc"] == "ok"
+    assert results["link of plc"] == "ok"
     assert results["broker of uns"] == "ok"
     assert results["state folder"] == "ok"
 
@@ -261,8 +261,8 @@ def test_doctor_names_what_is_wrong_and_the_fix(tmp_path: Path):
     rig.write_text(rig.read_text().replace("config: {broker:", "config: {user: rig, password: 'secret:pw', broker:"))
     report = document("doctor", rig, "--state", tmp_path / "state", exit_code=1)
     failed = {finding["check"]: finding for finding in report["findings"] if finding["result"] == "failed"}
-    assert set(failed) == {"device of plc", "secret pw"}, "the broker is not tried without its password"
-    assert "refused" in failed["device of plc"]["detail"]
+    assert set(failed) == {"link of plc", "secret pw"}, "the broker is not tried without its password"
+    assert "refused" in failed["link of plc"]["detail"]
     assert "FLUXRIG_SECRET_PW" in failed["secret pw"]["fix"]
     assert all(finding["fix"] for finding in failed.values())
 

@@ -59,7 +59,7 @@ class Refusals:
                 kept += pieces
                 changed = True
             else:
-                self._tell(read, read.error.reason)
+                self._tell(read, _reason(read))
                 kept.append(read)
         if changed:
             poll.reads = kept
@@ -82,7 +82,7 @@ class Refusals:
         read = self._part(*entry[:3])
         await self._ask(line, [read], deadline)
         if _code(read) is not None:
-            entry[3], entry[4] = read.error.reason, now_ns
+            entry[3], entry[4] = _reason(read), now_ns
         elif read.error is None:
             self._resting.remove(entry)
             self.tags -= len(read.plan.tags)
@@ -154,7 +154,7 @@ class Refusals:
         return False
 
     def _lay_to_rest(self, read: Read) -> None:
-        reason = read.error.reason if read.error else ""
+        reason = _reason(read)
         self.tags += len(read.plan.tags)
         self._resting.append([read.whole, read.first, read.end, reason, self._ctx.clock.wall_ns()])
         minutes = self._rest_ns / 60e9
@@ -180,6 +180,10 @@ class Refusals:
 def _code(read: Read) -> int | None:
     """The exception code that the read was refused with."""
     return read.error.exception_code if isinstance(read.error, ExceptionResponse) else None
+
+
+def _reason(read: Read) -> str:
+    return read.error.reason if read.error else ""
 
 
 def _place(read: Read) -> tuple:
