@@ -24,12 +24,16 @@ class DescriptorStream(Stream):
     RECEIVE = 65_536
     """Bytes at once from the kernel."""
 
+    BURST = 16
+    """Reads in a row that need not wait, before the other tasks get their turn."""
+
     def __init__(self, fd: int, receive: Callable[[int], bytes], send: Callable[[bytes | memoryview], int]):
         self._fd = fd
         self._receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
         self._received: bytes | bytearray = b""
+        self._burst = 0
         self._watched = False
         self._at_end = False  # nothing more will be received
         self._fault: OSError | None = None
@@ -41,9 +45,17 @@ class DescriptorStream(Stream):
         self._watch()
 
     async def read(self, limit: int, timeout_ms: int = 0) -> bytes | None:
+        self._burst += 1
+        if self._burst > self.BURST:
+            self._burst = 0
+            await asyncio.sleep(0)
+        # While the last answer was looked at the next may have come: then there is no need to go through the loop.
+        if not self._received and not self._at_end:
+            self._fetch()
         while not self._received:
             if self._at_end:
                 return self._end(self._fault)
+            self._burst = 0
             self._limit_wait(timeout_ms)
             self._reader = self._loop.create_future()
             try:
