@@ -43,15 +43,18 @@ def list_(folder: Path, as_json: bool) -> None:
     from fluxrig_tooling.rig.profile import Profiles
 
     profiles = Profiles(folder)
-    found = [_profile(profiles, name, as_json) for name in profiles.names()]
+    found, broken = _readable(profiles)
+    for message in broken:
+        click.echo(message, err=True)
     if as_json:
         print_json([_summary(each) for each in found])
-        return
-    width = max(len(each.name) for each in found)
-    for each in found:
-        count = f"{len(each.tags.entries)} tags"
-        device = f"{each.vendor} {each.model}, {count}"
-        click.echo(click.wrap_text(device, WIDTH, f"{each.name:<{width}}  ", " " * (width + 2)))
+    else:
+        width = max(len(each.name) for each in found)
+        for each in found:
+            device = f"{each.vendor} {each.model}, {len(each.tags.entries)} tags"
+            click.echo(click.wrap_text(device, WIDTH, f"{each.name:<{width}}  ", " " * (width + 2)))
+    if broken:
+        raise SystemExit(1)
 
 
 @command.command()
@@ -84,6 +87,25 @@ def show(name: str, folder: Path, as_json: bool) -> None:
     click.echo("")
     for line in _table(tags):
         click.echo(line)
+
+
+def _readable(profiles: Profiles) -> tuple[list[Profile], list[str]]:
+    """The profiles that can be read, and what is wrong with the others."""
+    from fluxrig.errors import LocalError
+    from fluxrig_tooling.rig.problems import Problems
+
+    found, broken = [], []
+    for name in profiles.names():
+        problems = Problems()
+        try:
+            profile = profiles.profile(name, problems)
+        except LocalError as exc:
+            broken.append(f"{exc}: {exc.fields.get('hint', '')}")
+            continue
+        if profile:
+            found.append(profile)
+        broken += [str(problem) for problem in problems]
+    return found, broken
 
 
 def _profile(profiles: Profiles, name: str, as_json: bool) -> Profile:

@@ -22,6 +22,7 @@ from fluxrig_tooling.cli.common import (
     refuse_compiled,
     refused,
 )
+from fluxrig_tooling.cli.rig_new import command as new_command
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
 @click.group("rig")
 def command() -> None:
-    """Check, compile, run and draw rig files."""
+    """Make, check, compile, run and draw rig files."""
+
+
+command.add_command(new_command)
 
 
 @command.command(short_help="Say everything that is wrong with a rig file.")

@@ -15,6 +15,16 @@ from fluxrig_tooling.rig.manifest import Manifest
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_COLUMN = {"type": "string", "pattern": "\\$\\{"}
+"""Text with the place of a column in it, which may stand wherever a gear with `for_each` has a value."""
+
+_SHOWN = ("description", "examples", "default")
+"""What an editor shows of a value, whatever that may be."""
+
+_TABLES_OF_SCHEMAS = {"properties", "patternProperties", "$defs"}
+_SCHEMAS = {"items", "prefixItems", "additionalProperties", "anyOf", "oneOf", "allOf"}
+"""Keywords under which schemas of values stand. The names of keys hold no columns."""
+
 
 def rig_schema(catalog: Catalog | None = None) -> dict[str, Any]:
     """The schema, with the config of each Gear type in `catalog` (those that every rig can use by default).
@@ -33,7 +43,11 @@ def rig_schema(catalog: Catalog | None = None) -> dict[str, Any]:
     }
     gear["allOf"] = [_rule(manifest) for manifest in manifests]
     schema["$defs"] = {manifest.type: _definition(manifest) for manifest in manifests}
-    return {"$schema": DIALECT, "title": "fluxrig rig", **_as_an_editor_reads(schema)}
+    schema = _as_an_editor_reads(schema)
+    schema["$defs"] = {name: _or_a_column(config) for name, config in schema["$defs"].items()}
+    properties = schema["properties"]["gears"]["items"]["properties"]
+    properties |= {key: _or_a_column(properties[key]) for key in ("uns", "deploy", "on_error")}
+    return {"$schema": DIALECT, "title": "fluxrig rig", **schema}
 
 
 def _rule(manifest: Manifest) -> dict[str, Any]:
@@ -58,6 +72,25 @@ def _moved(schema: Any, place: str) -> Any:
     if isinstance(moved.get("$ref"), str):
         moved["$ref"] = place + moved["$ref"].removeprefix("#")
     return moved
+
+
+def _or_a_column(schema: Any) -> Any:
+    """`schema`, with text that names a column allowed for each value that is no list and no mapping."""
+    if not isinstance(schema, dict):
+        return schema
+    changed = dict(schema)
+    for keyword in _TABLES_OF_SCHEMAS & schema.keys():
+        changed[keyword] = {name: _or_a_column(part) for name, part in schema[keyword].items()}
+    for keyword in _SCHEMAS & schema.keys():
+        part = schema[keyword]
+        changed[keyword] = [_or_a_column(each) for each in part] if isinstance(part, list) else _or_a_column(part)
+    types = schema.get("type", [])
+    is_nested = not {"object", "array"}.isdisjoint([types] if isinstance(types, str) else types)
+    if is_nested or not ("enum" in schema or "type" in schema):
+        return changed
+    shown = {keyword: value for keyword, value in changed.items() if keyword in _SHOWN}
+    bare = {keyword: value for keyword, value in changed.items() if keyword not in _SHOWN}
+    return {**shown, "anyOf": [bare, _COLUMN]}
 
 
 def _as_an_editor_reads(schema: Any) -> Any:
