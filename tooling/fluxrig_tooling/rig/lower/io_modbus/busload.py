@@ -16,18 +16,19 @@ missed if for every t
 **Dead units.** An unanswered request takes `extra` longer than an answered one. The runtime then leaves the unit alone:
 its other requests of that poll fail without using the line, and the next attempt at it begins `apart` or more after the
 last. A unit counts as dead from an unanswered request until it answers again; at most `limit` are, at any moment. They
-may do so in turns, and an unit may die again as soon as it has answered: a loose plug does that. Of the requests in t
-    - each dead unit has at most t // apart + 1 unanswered ones, because of the pauses, so there are at most `limit`
-      times as many; if the request under way before them was one, it is one of these;
-    - a unit all of whose polls in t had one is dead at the end, so there are at most `limit` units of which every poll
+may do so in turns, and a unit may die again as soon as it has answered: a loose plug does that. How many of the
+requests in t are not answered has two bounds, and each of them costs `extra` on top of the sum above:
+    - A unit all of whose polls in t had one is dead at the end, so there are at most `limit` units of which every poll
       had one, and each other unit has one poll or more without.
-Each costs `extra` on top of the sum above.
+    - There are at most `limit` at once, and as many again `apart` later, if the line was busy until then. With w the
+      sum above, and j rounds of them, it was for w + j * limit * extra at most: so after the first there are no more
+      rounds than w // (apart - limit * extra). If what was under way is unanswered itself, it is one of the first.
 
-**Which t.** The left side only rises at multiples of the periods and of `apart`. Beyond the longest period nothing is
-under way that may wait, and the sum is at most utilisation * t + limit * extra: so there is a t from which on the test
-holds, as utilisation is below `FULL`. Below it the t are not tried one by one, but from above, going from t on to the
-left side at t where that is less (Zhang and Burns 2009), separately between each two periods, where the request under
-way is the same.
+**Which t.** The left side only rises at multiples of the periods. Beyond the longest period nothing is under way that
+may wait, and the sum is at most utilisation * t + limit * extra: so there is a t from which on the test holds, as long
+as utilisation is below `FULL`. Below it the t are not tried one by one, but from above, going from t on to the left
+side at t where that is less (Zhang and Burns 2009), separately between each two periods, where the request under way is
+the same.
 """
 
 from collections.abc import Sequence
@@ -92,16 +93,22 @@ class Load:
 
     def demand(self, window: int) -> int:
         """The most that can be asked of the line within `window`: the left side of the test."""
-        polls = self._released(window)
         asked = sum(window // task.period * task.cost for task in self.tasks)
-        waiting = max((task.longest for task in self.tasks if task.period > window), default=0)
-        extra, limit = self.deaths.extra, self.deaths.limit
-        by_pauses = limit * (window // self.deaths.apart + 1)
-        by_polls = min(limit + sum(count - 1 for count in polls), sum(polls))
-        most = asked + waiting + extra * min(by_pauses, by_polls)
-        if waiting and limit:
-            most = max(most, asked + waiting + extra + extra * min(by_pauses - 1, by_polls))
-        return most
+        patient = [task for task in self.tasks if task.period > window]
+        waiting = max((task.longest for task in patient), default=0)
+        limit, extra = self.deaths.limit, self.deaths.extra
+        if not limit:
+            return asked + waiting
+        polls = self._released(window)
+        idle = self.deaths.apart - limit * extra
+        by_pauses = limit * (1 + (asked + waiting) // idle) if idle > 0 else sum(polls.values()) + 1
+        unanswered = min(_unanswered(polls, limit), by_pauses)
+        if patient:
+            # The other case: what was under way is one of them. Its unit is dead to the end if it has no poll in here.
+            comes_back = any(task.unit in polls for task in patient)
+            within = _unanswered(polls, limit if comes_back else limit - 1)
+            unanswered = max(unanswered, 1 + min(within, by_pauses - 1))
+        return asked + waiting + unanswered * extra
 
     def overload(self) -> Overload | None:
         """Where the test fails; None when the line can carry its tasks."""
@@ -127,29 +134,32 @@ class Load:
             demand = self.demand(window)
             if demand > window:
                 return window, demand
-            window = demand if demand < window else self._last_rise(window - 1)
+            window = self._last_rise(min(demand, window - 1))
         return None
 
     def _last_rise(self, window: int) -> int:
         """The longest window up to `window` at which the demand rises."""
-        steps = {task.period for task in self.tasks} | ({self.deaths.apart} if self.deaths.limit else set())
-        return max(window // step * step for step in steps)
+        return max(window // task.period * task.period for task in self.tasks)
 
-    def _released(self, window: int) -> list[int]:
+    def _released(self, window: int) -> dict[int, int]:
         """How many polls each unit has within `window`, of those that have any."""
         polls: dict[int, int] = {}
         for task in self.tasks:
             if task.period <= window:
                 polls[task.unit] = polls.get(task.unit, 0) + window // task.period
-        return list(polls.values())
+        return polls
 
     def _blamed(self, window: int, demand: int) -> Overload:
         """Of the tasks with a deadline at the end of `window`, the one that asks for most."""
         due = [task for task in self.tasks if window % task.period == 0]
-        due = due or [task for task in self.tasks if task.period <= window]
         return Overload(max(due, key=lambda task: window // task.period * task.cost), window, demand)
 
     def _overfull(self, busy: Fraction) -> Overload:
         """More is asked than there is time: the task that asks for most of it, and what is asked in its period."""
         task = max(self.tasks, key=lambda task: Fraction(task.cost, task.period))
         return Overload(task, task.period, int(busy * task.period) + 1)
+
+
+def _unanswered(polls: dict[int, int], limit: int) -> int:
+    """How many of `polls` may end unanswered, where at most `limit` units may be dead at the end."""
+    return min(limit + sum(count - 1 for count in polls.values()), sum(polls.values()))

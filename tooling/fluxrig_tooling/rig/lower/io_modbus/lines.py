@@ -122,8 +122,8 @@ def _member(gear: GearSpec, problems: Problems) -> Member:
     member = Member(gear, link, points, read_polls(gear, link.kind if link else None, points, problems))
     if link and member.response_ms > link.options["timeout"]:
         key = "response_time" if "response_time" in gear.config else "timeout"
-        message = f"the timeout is shorter than the response_time, {member.response_ms}ms: no answer would be in time"
-        problems.error(gear.at(key), message)
+        message = f"the timeout is shorter than the response_time, {duration_text(member.response_ms)}"
+        problems.error(gear.at(key), message, "no answer would be in time")
     return member
 
 

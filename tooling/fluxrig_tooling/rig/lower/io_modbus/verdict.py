@@ -31,10 +31,10 @@ def check_load(line: Line, problems: Problems) -> None:
     poll, _ = line.polls[load.tasks.index(overload.task)]
     needs, window = overload.demand, overload.window
     dead = load.deaths.limit
-    with_dead = f", with {dead} of {len(line.units)} units dead" if dead else ""
+    with_dead = f"with {dead} of {len(line.units)} units dead, " if dead else ""
     message = (
-        f"group {poll.group!r} of gear {poll.gear!r} cannot be polled every {duration_text(poll.every_ms)}: "
-        f"in {milliseconds(window)} the line {line.link.line} may have {milliseconds(needs)} to do{with_dead}, "
+        f"group {poll.group!r} of gear {poll.gear!r} cannot be polled every {duration_text(poll.every_ms)}: {with_dead}"
+        f"the line {line.link.line} may need {milliseconds(needs)} for what is due in {milliseconds(window)}, "
         f"{milliseconds(needs - window)} too much"
     )
     remedies = list(_remedies(line, poll, load, overload))
@@ -69,6 +69,10 @@ def _remedies(line: Line, poll: Poll, load: Load, overload: Overload) -> Iterato
         timeout = next((ms for ms in shorter if holds(timeout=ms)), None)
         if timeout:
             yield f"timeout: {duration_text(timeout)}"
+        least, most = (line.link.options[key] for key in ("reconnect_min", "reconnect_max"))
+        pause = next((ms for ms in ROUND_MS if least < ms <= most and holds(reconnect_min=ms)), None)
+        if pause:
+            yield f"reconnect_min: {duration_text(pause)}"
         if holds(max_dead=0):
             yield "max_dead: 0 (deadlines may then be missed while a unit is dead)"
 
