@@ -15,7 +15,8 @@ BAD = sorted((RIGS / "bad").glob("*.yaml"))
 
 def said(path: Path) -> list[str]:
     _, problems = load(path)
-    return "\n".join(str(problem).removeprefix(f"{path}:") for problem in problems).splitlines()
+    text = "\n".join(str(problem).removeprefix(f"{path}:") for problem in problems)
+    return text.replace(f"{path.parent}/", "").splitlines()
 
 
 def expected(path: Path) -> list[str]:

@@ -28,20 +28,27 @@ def build(
     problems: Problems,
     unread: Iterable[str] = (),
     unsound: Collection[str] = (),
+    repeated: Iterable[str] = (),
 ) -> RigModel:
     """The model of the tree `root`. When `problems` has errors the model is for further checks only.
 
     `unread` are names of gears that the file has and the tree lacks, `unsound` those of gears whose config lacks parts:
-    what is wrong with them was reported before.
+    what is wrong with them was reported before. `repeated` are names that wires may have, other than those of gears.
     """
-    return _Builder(root, catalog, problems, unread, unsound).rig(path)
+    return _Builder(root, catalog, problems, unread, unsound, repeated).rig(path)
 
 
 class _Builder:
     """`rig` reads the head of the file, then racks, gears and wires, which refer to one another in this order."""
 
     def __init__(
-        self, root: Node, catalog: Catalog, problems: Problems, unread: Iterable[str], unsound: Collection[str]
+        self,
+        root: Node,
+        catalog: Catalog,
+        problems: Problems,
+        unread: Iterable[str],
+        unsound: Collection[str],
+        repeated: Iterable[str],
     ):
         self._root = root
         self._catalog = catalog
@@ -49,6 +56,7 @@ class _Builder:
         self._racks: dict[str, RackSpec] = {}
         self._gears: dict[str, GearSpec] = {}
         self._unsound = unsound
+        self._repeated = repeated
         self._unread: set[str] = set(unread)  # names of racks and gears that are there, but not valid
 
     def rig(self, path: Path) -> RigModel:
@@ -60,7 +68,7 @@ class _Builder:
         self._read_gears(meta["name"])
         for item in _items(self._root, "tests"):
             read(item, skeleton.TEST, _called("test", item), self._problems)
-        wiring = Wiring(self._racks, self._gears, self._unread, self._problems)
+        wiring = Wiring(self._racks, self._gears, self._unread, self._problems, self._repeated)
         for item in _items(self._root, "wires"):
             wiring.add(item)
         rig = RigModel(

@@ -59,8 +59,17 @@ def _rule(manifest: Manifest) -> dict[str, Any]:
 
 
 def _definition(manifest: Manifest) -> dict[str, Any]:
-    """The config of a type, with its own `$defs` at their new place."""
-    return _moved(manifest.config, f"#/$defs/{manifest.type}")
+    """The config of a type, with its own `$defs` at their new place.
+
+    What a profile may say need not stand in the rig: it is required where no profile is named.
+    """
+    config = deepcopy(manifest.config)
+    if "profile" in config["properties"]:
+        apart = config.setdefault("else", {}).setdefault("properties", {})
+        for table in ("tags", "groups"):
+            required = config["properties"][table]["additionalProperties"].pop("required", [])
+            apart.setdefault(table, {})["additionalProperties"] = {"required": required}
+    return _moved(config, f"#/$defs/{manifest.type}")
 
 
 def _moved(schema: Any, place: str) -> Any:

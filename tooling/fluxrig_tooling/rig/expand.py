@@ -27,10 +27,14 @@ _HEAD = {"type": "object", "required": ["name"], "properties": {"name": skeleton
 
 @dataclass
 class Expanded:
-    """The tree without `for_each`. `unread`: names of gears that are declared and are not in it, for some mistake."""
+    """The tree without `for_each`.
+
+    `unread`: names of gears that are declared and are not in it, for some mistake. `repeated`: those with `for_each`.
+    """
 
     root: Node
     unread: set[str] = field(default_factory=set)
+    repeated: list[str] = field(default_factory=list)
 
 
 def expand(root: Node, folder: Path, problems: Problems) -> Expanded:
@@ -44,7 +48,7 @@ def expand(root: Node, folder: Path, problems: Problems) -> Expanded:
     if isinstance(wires, Sequence):
         changed = expand_wires(wires, expansion.ids, expansion.unread, problems)
         entries["wires"] = Entry(entries["wires"].key_at, changed)
-    return Expanded(mapping(root.at, entries), expansion.unread)
+    return Expanded(mapping(root.at, entries), expansion.unread, list(expansion.ids))
 
 
 class _Expansion:
@@ -56,6 +60,9 @@ class _Expansion:
         self._folder = folder
         self._problems = problems
         self._values = 0
+        # Columns by their place, because several gears may have the same table.
+        self._columns: dict[Location, str] = {}
+        self._used: set[Location] = set()
 
     def gears(self, gears: Sequence) -> Sequence:
         items: list[Node] = []
@@ -69,6 +76,7 @@ class _Expansion:
                     message = f"there is a second gear called {name.text!r}, the first is at {there.at}"
                     self._problems.error(name.at, message, "rename one of them")
             items += self._instances(item) if isinstance(item, Mapping) and _is_template(item) else [item]
+        self._warn_of_unused_columns()
         return sequence(gears.at, items)
 
     def _instances(self, item: Mapping) -> list[Node]:
@@ -81,7 +89,7 @@ class _Expansion:
         if not (rows and name and self._fits(body, rows, item)):
             self.unread.add(name)
             return []
-        self.unread.update(f"{name}-{refused}" for refused in rows.refused)
+        self.unread.update(f"{name}-{refused}" if refused else "" for refused in rows.refused)
         used = placeholders.columns_used(body)
         instances: list[Node] = []
         for row in rows.rows:
@@ -103,11 +111,15 @@ class _Expansion:
         if len(self._problems) > before:
             return False
         used = placeholders.columns_used(body)
-        for column, at in rows.columns.items():
-            if column != ID and column not in used:
+        self._columns |= {at: column for column, at in rows.columns.items()}
+        self._used |= {at for column, at in rows.columns.items() if column == ID or column in used}
+        return True
+
+    def _warn_of_unused_columns(self) -> None:
+        for at, column in self._columns.items():
+            if at not in self._used:
                 hint = f"write ${{{column}}} where its values belong"
                 self._problems.warning(at, f"the column {column!r} is not used", hint)
-        return True
 
     def _has(self, row: Row, columns: set[str]) -> bool:
         """Whether the row has something in each of `columns`; what it lacks is reported."""

@@ -22,12 +22,15 @@ Ids = dict[str, list[str]]
 def expand_wires(wires: Sequence, ids: Ids, unread: set[str], problems: Problems) -> Sequence:
     """`wires`, those with a gear of `ids` replaced by one for each of its instances.
 
-    `unread` are gears and instances that could not be made, so that nobody misses them here.
+    `unread` are gears and instances that could not be made, so that nobody misses them here. Added to it are those
+    that wires name after a gear of which no row could be read.
     """
+    failed = tuple(f"{name}-" for name in ids if name in unread)
     items: list[Node] = []
     made = 0
     for item in wires.items:
         sources, targets = _endpoints(item, "from"), _endpoints(item, "to")
+        unread.update(name for end in (*sources, *targets) if (name := _gear(end)).startswith(failed))
         if not (isinstance(item, Mapping) and any(_template(end, ids) for end in (*sources, *targets))):
             items.append(item)
             continue
@@ -85,9 +88,13 @@ def _endpoints(item: Node, key: str) -> list[Scalar]:
 
 def _template(end: Scalar, ids: Ids) -> str:
     """The gear with `for_each` that an endpoint names, or nothing."""
-    parts = end.text.split(".")
-    name = parts[_place_of_gear(parts)]
+    name = _gear(end)
     return name if name in ids else ""
+
+
+def _gear(end: Scalar) -> str:
+    parts = end.text.split(".")
+    return parts[_place_of_gear(parts)]
 
 
 def _place_of_gear(parts: list[str]) -> int:

@@ -47,7 +47,7 @@ def load_text(
     expanded = expand(override(root, in_file, problems), path.parent, problems)
     root = override(expanded.root, in_instances, problems)
     root, unsound = apply_profiles(root, path.parent, problems)
-    rig = build(root, Catalog(path.parent), path, problems, expanded.unread, unsound)
+    rig = build(root, Catalog(path.parent), path, problems, expanded.unread, unsound, expanded.repeated)
     check(rig, problems)
     _lower(rig, problems)
     return (None if problems.errors else rig), problems

@@ -55,10 +55,12 @@ class _Merger:
             self._problems.error(at, "select: there is no profile to take tags from", "add `profile: vendor/model`")
             return item
         profile = self._profile(named)
-        if profile is None:
+        selected = self._selected(profile, config) if profile else None
+        if profile is None or selected is None:
             self.unsound.add(name.text if isinstance(name, Scalar) else "")
             return item
-        merged = _merged(self._under(profile, config), config, _LEVELS)
+        wanted = selected | set(_entries(config, TAGS))
+        merged = _merged(_under(profile, config, wanted), config, _LEVELS)
         entry = Entry(item.entries["config"].key_at, _without_idle_groups(merged, config))
         return mapping(item.at, item.entries | {"config": entry})
 
@@ -69,19 +71,9 @@ class _Merger:
             self._problems.error(named.at, str(exc), exc.fields.get("hint", ""))
             return None
 
-    def _under(self, profile: Profile, config: Mapping) -> Mapping:
-        """What the profile says for this config: its defaults, and those of its tags that are wanted."""
-        link = child(config, "link")
-        is_serial = isinstance(link, Scalar) and link.text.startswith("serial:")
-        entries = dict(profile.defaults.entries) if profile.defaults else {}
-        for key in () if is_serial else SERIAL:
-            entries.pop(key, None)
-        wanted = self._selected(profile, config) | set(_entries(config, TAGS))
-        tags = {name: entry for name, entry in profile.tags.entries.items() if name in wanted}
-        entries[TAGS] = Entry(profile.tags.at, mapping(profile.tags.at, tags))
-        return mapping(profile.tags.at, entries)
-
-    def _selected(self, profile: Profile, config: Mapping) -> set[str]:
+    def _selected(self, profile: Profile, config: Mapping) -> set[str] | None:
+        """The tags that `select` takes, all without one. None when it has mistakes, which are reported."""
+        before = len(self._problems)
         names = list(profile.tags.entries)
         select = child(config, SELECT)
         patterns = [each for each in select.items if isinstance(each, Scalar)] if isinstance(select, Sequence) else []
@@ -93,7 +85,19 @@ class _Merger:
                 hint = did_you_mean(pattern, names)
                 self._problems.error(node.at, f"the profile {profile.name!r} has no tag {pattern!r}", hint)
             selected = selected - set(found) if node.text.startswith(EXCEPT) else selected | set(found)
-        return selected
+        return selected if len(self._problems) == before else None
+
+
+def _under(profile: Profile, config: Mapping, wanted: set[str]) -> Mapping:
+    """What the profile says for this config: its defaults, and those of its tags that are `wanted`."""
+    link = child(config, "link")
+    is_serial = isinstance(link, Scalar) and link.text.startswith("serial:")
+    entries = dict(profile.defaults.entries) if profile.defaults else {}
+    for key in () if is_serial else SERIAL:
+        entries.pop(key, None)
+    tags = {name: entry for name, entry in profile.tags.entries.items() if name in wanted}
+    entries[TAGS] = Entry(profile.tags.at, mapping(profile.tags.at, tags))
+    return mapping(profile.tags.at, entries)
 
 
 def _merged(below: Mapping, above: Mapping, levels: int) -> Mapping:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 
 from fluxrig_tooling.rig import skeleton
@@ -18,14 +19,23 @@ class Wiring:
     """Collects `wires`. `complete` is False once an endpoint could not be resolved.
 
     `unread` are names of racks and gears that are declared but not valid: that was reported, so wires to them are not.
+    `repeated` are names that stand for several gears, which an unknown one may be meant to be.
     """
 
-    def __init__(self, racks: dict[str, RackSpec], gears: dict[str, GearSpec], unread: set[str], problems: Problems):
+    def __init__(
+        self,
+        racks: dict[str, RackSpec],
+        gears: dict[str, GearSpec],
+        unread: set[str],
+        problems: Problems,
+        repeated: Iterable[str] = (),
+    ):
         self.wires: list[WireSpec] = []
         self.complete = True
         self._racks = racks
         self._gears = gears
         self._unread = unread
+        self._repeated = repeated
         self._problems = problems
         self._places: dict[tuple[str, str, str, str], Location] = {}
 
@@ -64,7 +74,8 @@ class Wiring:
                 message = f"{node.text!r} names a rack and a gear, and no port"
                 self._error(node, message, f"write {port} or {node.text}.{'out' if direction == 'output' else 'in'}")
             elif name not in self._unread:
-                self._error(node, f"unknown gear {name!r}", did_you_mean(name, [*self._gears, *self._unread - {""}]))
+                known = dict.fromkeys([*self._repeated, *self._gears, *self._unread - {""}])
+                self._error(node, f"unknown gear {name!r}", did_you_mean(name, known))
             return None
         if rack and not self._runs_on(gear, rack[0], node):
             return None
