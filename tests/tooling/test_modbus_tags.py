@@ -19,7 +19,8 @@ from fluxrig.modbus.values import ReadPlan
 from fluxrig.modbus.write_plan import WritePlan
 from fluxrig_tooling.rig import load_text
 from fluxrig_tooling.rig.lower.io_modbus.point import Point, layout_of
-from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader, write_entries
+from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
+from fluxrig_tooling.rig.lower.io_modbus.writes import write_entries
 from fluxrig_tooling.rig.model import GearSpec, Problems, Tag
 from fluxrig_tooling.rig.problems import Problem
 

@@ -9,6 +9,7 @@ from typing import Any
 from fluxrig_tooling.rig.lower.io_modbus.lines import Line, Member, survey
 from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
 from fluxrig_tooling.rig.lower.io_modbus.verdict import check_load
+from fluxrig_tooling.rig.lower.io_modbus.writes import write_entries
 from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel, Tag
 
 TYPE = "io_modbus"
@@ -47,7 +48,7 @@ def _compiled(member: Member) -> dict[str, Any]:
         "raw": config["raw"],
         "retry_refused_ms": config["retry_refused"],
         "polls": [poll.compiled() for poll in member.polls],
-        "writes": [],
+        "writes": write_entries(member.points),
         "expires_ms": config["expires"],
         "write_queue": config["write_queue"],
     }

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from fluxrig_tooling.rig.lower.io_modbus.tags import ADDRESSES, REFERENCE_TABLES, Point
+from fluxrig_tooling.rig.lower.io_modbus.addresses import ADDRESSES, REFERENCE_TABLES
+from fluxrig_tooling.rig.lower.io_modbus.point import Point
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems
 
 HINT = 'write hr:100-199, ir:5 (counted from 0), or references such as "40101-40200" in quotes (from 1)'

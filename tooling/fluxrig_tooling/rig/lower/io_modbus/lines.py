@@ -12,8 +12,9 @@ from fluxrig_tooling.rig.lower.io_modbus.busload import Deaths, Load, Task
 from fluxrig_tooling.rig.lower.io_modbus.bustime import RESPONSE_TIMES_MS, BusTime
 from fluxrig_tooling.rig.lower.io_modbus.link import LINE_KEYS, Link, read_link
 from fluxrig_tooling.rig.lower.io_modbus.phases import Use, in_free_places, spread
+from fluxrig_tooling.rig.lower.io_modbus.point import Point
 from fluxrig_tooling.rig.lower.io_modbus.polls import Poll, read_polls
-from fluxrig_tooling.rig.lower.io_modbus.tags import Point, TagReader
+from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
 from fluxrig_tooling.rig.model import GearSpec, Problems
 from fluxrig_tooling.rig.units import duration_text
 

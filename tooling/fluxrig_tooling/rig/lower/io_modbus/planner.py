@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxrig.modbus.pdu import MAX_BITS, MAX_REGISTERS, read_size, span_text
+from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES
 from fluxrig_tooling.rig.lower.io_modbus.forbidden import Forbidden
-from fluxrig_tooling.rig.lower.io_modbus.tags import BIT_TABLES, Point
+from fluxrig_tooling.rig.lower.io_modbus.point import Point, layout_of
 
 FUNCTIONS = {"co": 1, "di": 2, "hr": 3, "ir": 4}
 """The read function of each table."""
@@ -70,9 +71,15 @@ class Request:
         """[function, address, count, order, layout, slots], as the runtime takes it: see `fluxrig.modbus.values`."""
         picks = [byte for point in self.points for byte in point.picks(self.address)]
         in_order = picks == list(range(read_size(self.function, self.count)))
-        layout = ">" + "".join(point.layout for point in self.points)
         slots = [point.slot(self.address) for point in self.points]
-        return [self.function, self.address, self.count, b"" if in_order else bytes(picks), layout, slots]
+        return [
+            self.function,
+            self.address,
+            self.count,
+            b"" if in_order else bytes(picks),
+            layout_of(self.points),
+            slots,
+        ]
 
 
 def plan(points: Sequence[Point], limits: Limits) -> list[Request]:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxrig.modbus.rtu import BROADCAST, MAX_UNIT_ID
+from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES
 from fluxrig_tooling.rig.lower.io_modbus.forbidden import check_forbidden, read_forbidden
 from fluxrig_tooling.rig.lower.io_modbus.link import TCP
 from fluxrig_tooling.rig.lower.io_modbus.planner import Limits, Request, plan
-from fluxrig_tooling.rig.lower.io_modbus.tags import BIT_TABLES, DEFAULT_GROUP, Point
+from fluxrig_tooling.rig.lower.io_modbus.point import Point
+from fluxrig_tooling.rig.lower.io_modbus.tags import DEFAULT_GROUP
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems
 
 

@@ -1,24 +1,14 @@
 """Reads the `tags:` of an `io_modbus` Gear: what each value is, where it stands, and what is wrong with them."""
 
 from fluxrig.errors import LocalError
-from fluxrig_tooling.rig.lower.io_modbus.addresses import ADDRESSES, BIT_TABLES, REFERENCE_TABLES, read_address
+from fluxrig_tooling.rig.lower.io_modbus.addresses import read_address
 from fluxrig_tooling.rig.lower.io_modbus.conversion import Conversion
 from fluxrig_tooling.rig.lower.io_modbus.encoding import read_encoding
 from fluxrig_tooling.rig.lower.io_modbus.point import Point
 from fluxrig_tooling.rig.lower.io_modbus.tag_spec import TagSpec
-from fluxrig_tooling.rig.lower.io_modbus.writes import read_write, write_entries
+from fluxrig_tooling.rig.lower.io_modbus.writes import read_write
 from fluxrig_tooling.rig.model import GearSpec, Problems, Tag
 from fluxrig_tooling.rig.suggest import did_you_mean
-
-__all__ = [
-    "ADDRESSES",
-    "BIT_TABLES",
-    "DEFAULT_GROUP",
-    "REFERENCE_TABLES",
-    "Point",
-    "TagReader",
-    "write_entries",
-]
 
 DEFAULT_GROUP = "default"
 """The group of the tags that name none."""
