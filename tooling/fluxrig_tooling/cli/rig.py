@@ -23,6 +23,7 @@ from fluxrig_tooling.cli.common import (
     refused,
 )
 from fluxrig_tooling.cli.rig_new import command as new_command
+from fluxrig_tooling.cli.rig_plan import command as plan_command
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -34,6 +35,7 @@ def command() -> None:
 
 
 command.add_command(new_command)
+command.add_command(plan_command)
 
 
 @command.command(short_help="Say everything that is wrong with a rig file.")

@@ -24,6 +24,12 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> tuple[Rig
     `overrides` replaces values: {"gears.plc.config.link": "tcp://127.0.0.1:5020"}; see `overrides.override`.
     Gear types are also looked for in the folder `gears` beside the file. Raises nothing for what a file may hold.
     """
+    rig, problems = draft(path, overrides)
+    return (None if problems.errors else rig), problems
+
+
+def draft(path: str | Path, overrides: dict[str, Any] | None = None) -> tuple[RigModel | None, Problems]:
+    """Like `load`, but there may be a model with errors too, to be shown and not to be compiled."""
     path = Path(path)
     try:
         data = path.read_bytes()
@@ -31,14 +37,18 @@ def load(path: str | Path, overrides: dict[str, Any] | None = None) -> tuple[Rig
         problems = Problems(str(path))
         problems.error(WHOLE_FILE, f"cannot be read: {exc.strerror or exc}")
         return None, problems
-    return load_text(data, path, overrides)
+    return _read(data, path, overrides)
 
 
 def load_text(
     data: bytes | str, path: str | Path = "rig.yaml", overrides: dict[str, Any] | None = None
 ) -> tuple[RigModel | None, Problems]:
     """Like `load`, for the content of a file that is called `path`."""
-    path = Path(path)
+    rig, problems = _read(data, Path(path), overrides)
+    return (None if problems.errors else rig), problems
+
+
+def _read(data: bytes | str, path: Path, overrides: dict[str, Any] | None) -> tuple[RigModel | None, Problems]:
     problems = Problems(str(path))
     root = parse(data.encode(errors="surrogatepass") if isinstance(data, str) else data, problems)
     if root is None or not _is_readable_format(root, problems):
@@ -50,7 +60,7 @@ def load_text(
     rig = build(root, Catalog(path.parent), path, problems, expanded.unread, unsound, expanded.repeated)
     check(rig, problems)
     _lower(rig, problems)
-    return (None if problems.errors else rig), problems
+    return rig, problems
 
 
 def _is_readable_format(root: Node, problems: Problems) -> bool:
