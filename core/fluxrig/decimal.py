@@ -18,8 +18,8 @@ class Decimal:
       rig is reached: `Decimal(206, -1) >= 20.6`. Nothing is equal to NaN, or above or below it.
     - What is equal has one hash. The places stay: `Decimal(10, -1)` is written `1.0`.
 
-    MicroPython asks only an integer on the left how it compares, and `1 < Decimal(12, -1)` is a TypeError there. Write
-    the Decimal first.
+    MicroPython has no order with an integer on the left: `1 < Decimal(12, -1)` is a TypeError there, and `1 == …` is
+    not. Write the Decimal first.
     """
 
     __slots__ = ("exponent", "mantissa")
