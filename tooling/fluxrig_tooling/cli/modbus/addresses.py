@@ -1,0 +1,146 @@
+"""Addresses on the command line: `hr:0`, `ir:10-19`, `40001`, `pressure=hr:0/float32/CDAB`, `hr:2/int16/x0.1`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from math import isfinite
+from struct import calcsize
+from typing import Any
+
+import click
+
+from fluxrig.errors import LocalError
+from fluxrig_tooling.cli.modbus.trouble import span
+
+_ARGUMENT = re.compile(r"(?:([A-Za-z0-9_-]+)=)?([^/=]+)((?:/[^/=]+)*)")
+_REFERENCE = re.compile(r"[0134][0-9]{4,5}")
+_PARTS = {
+    "bit": re.compile(r"bit([0-9]|1[0-5])"),
+    "string": re.compile(r"string([0-9]{1,3})"),
+    "raw": re.compile(r"raw([0-9]{1,3})"),
+}
+GRAMMAR = "[NAME=]ADDRESS[-LAST][/TYPE][/ORDER][/xSCALE]"
+ORDERS = ("ABCD", "BADC", "CDAB", "DCBA", "ABCDEFGH", "BADCFEHG", "GHEFCDAB", "HGFEDCBA")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What one argument asks for: `count` items of `table` from `first` on, None if it does not say how many.
+
+    `keys` are those of a tag in a rig, such as `type`. Without any, the items are wanted as they are.
+    """
+
+    text: str
+    name: str
+    table: str
+    first: int
+    count: int | None
+    keys: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_bits(self) -> bool:
+        return self.table in ("co", "di")
+
+    @property
+    def width(self) -> int:
+        """Items that one value takes."""
+        from fluxrig_tooling.rig.lower.io_modbus.encoding import LAYOUTS
+
+        kind, length = self.keys.get("type", "uint16"), self.keys.get("length", 1)
+        if kind in ("string", "raw"):
+            return (length + 1) // 2 if kind == "string" else length
+        return max(calcsize(">" + LAYOUTS.get(kind, "H")) // 2, 1)
+
+    def tags(self, count: int | None) -> list[tuple[str, dict[str, Any]]]:
+        """(label, tag of a rig) of each value; `count` values unless the argument says how many items."""
+        if self.count is not None:
+            count, rest = divmod(self.count, self.width)
+            if rest:
+                what = f"{self.text}: {self.count} items are no whole number of values"
+                raise click.UsageError(f"{what}, which take {self.width} each")
+        tags = []
+        for index in range(count or 1):
+            address = span(self.table, self.first + index * self.width, 1)
+            label = f"{self.name}_{index}" if self.name and index else self.name
+            tags.append((label or address, {"address": address, **self.keys}))
+        return tags
+
+
+def parse_address(text: str, defaults: dict[str, Any]) -> Wanted:
+    """What an argument says; `defaults` are keys of a tag for those that say nothing. Wrong usage if it is none."""
+    match = _ARGUMENT.fullmatch(text)
+    if not match:
+        raise click.UsageError(f"{text!r} is no address: it is {GRAMMAR}")
+    name, where, parts = match.groups(default="")
+    table, first, count = _span(where)
+    keys = dict(defaults) if table in ("hr", "ir") else {}
+    for part in parts.split("/")[1:]:
+        keys |= part_keys(part)
+    return Wanted(text, name, table, first, count, keys)
+
+
+def part_keys(part: str) -> dict[str, Any]:
+    """The keys of a tag that one part says: a type, an order, or a scale such as x0.1."""
+    if part in ORDERS:
+        return {"order": part}
+    if part in ("high", "low"):
+        return {"byte": part}
+    if part[0] == "x":
+        return {"scale": number(part[1:])}
+    for name, pattern in _PARTS.items():
+        if match := pattern.fullmatch(part):
+            value = int(match[1])
+            return {"bit": value} if name == "bit" else {"type": name, "length": value}
+    return {"type": part}
+
+
+def tag_keys(kind: str | None, order: str | None, scale: str | None) -> dict[str, Any]:
+    """The keys of a tag that --type, --order and --scale say."""
+    keys = part_keys(kind) if kind else {}
+    keys |= {"order": order} if order else {}
+    return keys | ({"scale": number(scale)} if scale else {})
+
+
+def number(text: str) -> int | float:
+    """A number as YAML has it. Wrong usage if it is none."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        raise click.UsageError(f"{text!r} is no number")
+    return value
+
+
+def _span(text: str) -> tuple[str, int, int | None]:
+    """Table, first address, and how many there are, if it says so: `hr:0`, `hr:0-9`, `40001-40010`."""
+    begin, dash, end = text.partition("-")
+    table, first = _address(begin)
+    if not dash:
+        return table, first, None
+    if _REFERENCE.fullmatch(begin) or ":" in end:
+        last_table, last = _address(end)
+    elif end.isdecimal():
+        last_table, last = _address(f"{table}:{int(end)}")
+    else:
+        raise click.UsageError(f"{text!r} is no range of addresses: write hr:0-9 or 40001-40010")
+    if last_table != table or last < first:
+        raise click.UsageError(f"{text!r} does not go from an address to a higher one of the same table")
+    return table, first, last - first + 1
+
+
+def _address(text: str) -> tuple[str, int]:
+    from fluxrig_tooling.rig.lower.io_modbus.addresses import read_address
+
+    is_bare = text.isdecimal() and not _REFERENCE.fullmatch(text) and len(text) < 20
+    try:
+        return read_address(int(text) if is_bare else text)
+    except LocalError as exc:
+        # The hint of a rig speaks of quotes, which a shell takes away.
+        hint = "\n    write hr:0, ir:0, co:0 or di:0 (counted from 0), or a reference such as 40001 (from 1)"
+        raise click.UsageError(str(exc) + (hint if exc.hint else "")) from exc

@@ -1,0 +1,87 @@
+"""The ways in which registers hold a number: what `learn` tries, and how much each of them supposes."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isfinite
+
+from fluxrig_tooling.rig.lower.io_modbus.point import Point
+
+ORDERS = {"ABCD": 0.0, "CDAB": 0.5, "DCBA": 2.0, "BADC": 2.5}
+"""The orders of values over several registers, and what each costs: the rarer, the more."""
+
+TYPES = {
+    "uint16": ("H", 1, 0.0),
+    "int16": ("h", 1, 0.0),
+    "float32": ("f", 2, 0.5),
+    "uint32": ("I", 2, 1.0),
+    "int32": ("i", 2, 1.0),
+    "uint64": ("Q", 4, 2.0),
+    "int64": ("q", 4, 2.0),
+    "float64": ("d", 4, 2.0),
+    "bcd16": ("H", 1, 3.0),
+    "bcd32": ("I", 2, 3.5),
+}
+"""Of each type its `struct` code, the registers it takes, and its cost."""
+
+SIGNED = {"uint16": "int16", "uint32": "int32", "uint64": "int64"}
+"""The signed type that reads the same registers as an unsigned one, as long as the sign bit is 0."""
+
+INTEGER_EXPONENTS = range(-4, 5)
+FLOAT_EXPONENTS = range(-3, 4)
+"""Powers of ten that a raw number may be scaled with."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """`type` and `order` as in a rig; the order is empty for types of one register."""
+
+    type: str
+    order: str
+
+    @property
+    def width(self) -> int:
+        """Registers."""
+        return TYPES[self.type][1]
+
+    @property
+    def cost(self) -> float:
+        return TYPES[self.type][2] + ORDERS.get(self.order, 0.0)
+
+    @property
+    def is_float(self) -> bool:
+        return self.type.startswith("float")
+
+    @property
+    def is_bcd(self) -> bool:
+        return self.type.startswith("bcd")
+
+    @property
+    def exponents(self) -> range:
+        return FLOAT_EXPONENTS if self.is_float else INTEGER_EXPONENTS
+
+
+def decoder(encoding: Encoding) -> Callable[[list[int]], int | float | None]:
+    """What makes the raw number out of as many registers as `encoding` takes. None when they hold none."""
+    code, width, _ = TYPES[encoding.type]
+    picks = Point("", "", "hr", 0, width, code, encoding.order or "ABCD", 0, ()).picks(0)
+    packed, layout = f">{width}H", ">" + code
+
+    def decode(registers: list[int]) -> int | float | None:
+        data = struct.pack(packed, *registers)
+        (raw,) = struct.unpack(layout, bytes([data[pick] for pick in picks]))
+        if encoding.is_bcd:
+            digits = f"{raw:x}"
+            return int(digits) if digits.isdecimal() else None
+        return raw if isfinite(raw) else None
+
+    return decode
+
+
+def encodings() -> Iterator[Encoding]:
+    """All of them, the plainest first."""
+    for name, (_, width, _) in TYPES.items():
+        for order in ORDERS if width > 1 else ("",):
+            yield Encoding(name, order)

@@ -1,0 +1,158 @@
+"""`fluxrig modbus learn`: which registers are behind what a panel shows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from fluxrig.errors import LocalError
+from fluxrig_tooling.cli.common import json_option, print_json, refused
+from fluxrig_tooling.cli.modbus.area import Area, Registers
+from fluxrig_tooling.cli.modbus.learned import document, show, show_tags
+from fluxrig_tooling.cli.modbus.learning import rank
+from fluxrig_tooling.cli.modbus.options import DURATION, Target, target_options
+from fluxrig_tooling.cli.modbus.panel import Reading, parse_reading
+from fluxrig_tooling.cli.modbus.session import run
+from fluxrig_tooling.cli.modbus.show import console
+from fluxrig_tooling.cli.modbus.small_rig import ANY_TAG, device
+from fluxrig_tooling.cli.modbus.trouble import read_trouble
+
+TABLES = ("hr", "ir")
+LAST_ADDRESS = 65_535
+
+
+class Span(click.ParamType):
+    """Addresses such as 0-99, as (first, last)."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        first, _, last = value.partition("-")
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) <= LAST_ADDRESS):
+            self.fail(f"{value!r} is no range of addresses from 0 to {LAST_ADDRESS}, such as 0-99", param, ctx)
+        return int(first), int(last)
+
+
+class ReadingType(click.ParamType):
+    """A reading as a panel shows it."""
+
+    name = "reading"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Reading:
+        try:
+            return parse_reading(value)
+        except LocalError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+@click.command("learn")
+@target_options
+@click.option("--table", "tables", type=click.Choice(TABLES), multiple=True, help="Where to look; both unless given.")
+@click.option("--range", "span", type=Span(), metavar="FIRST-LAST", default="0-99", show_default=True)
+@click.option("--reading", "readings", type=ReadingType(), metavar="TEXT", multiple=True, help="[NAME=]NUMBER [UNIT].")
+@click.option("--samples", type=click.IntRange(1, 100), default=3, show_default=True, help="How often to look.")
+@click.option("--every", type=DURATION, metavar="TIME", default="500ms", show_default=True, help="Between two looks.")
+@json_option
+def command(
+    target: Target,
+    tables: tuple[str, ...],
+    span: tuple[int, int],
+    readings: tuple[Reading, ...],
+    samples: int,
+    every: int,
+    as_json: bool,
+) -> None:
+    """Find the registers behind what a panel shows, their type, order and scale. Only reads.
+
+    Type the readings of the panel as it shows them, with all their digits, one after the other; or give each with
+    --reading. Readings that are not round tell most, and several of them. Exits 1 when a reading fits nowhere.
+
+    \b
+    Example:
+      fluxrig modbus learn tcp://10.0.0.5 --unit 3
+      fluxrig modbus learn tcp://10.0.0.5 --reading "u1=230.1 V" --reading 49.98
+    """
+    is_asking = not readings
+    if is_asking and (as_json or not sys.stdin.isatty()):
+        raise click.UsageError("there is no terminal to ask at: give each reading with --reading")
+    areas = [Area(target.unit_id, table, *span) for table in dict.fromkeys(tables or TABLES)]
+    registers = Registers(device(target.config(ANY_TAG)), target, areas)
+    with _bar(sum(area.size for area in areas)) as progress:
+        run(registers.explore(progress), as_json)
+    if not registers.areas:
+        trouble = read_trouble(areas[0].refusal, target.unit_id, areas[0].table, span[0], areas[0].size)
+        raise refused(f"there is nothing to read there: {trouble}", as_json)
+    click.echo(f"found {', '.join(area.text for area in registers.areas)}", err=True)
+    if registers.mirrors:
+        click.echo("the input registers hold the same as the holding registers, and are left out", err=True)
+    if is_asking:
+        readings = _asked(registers)
+    else:
+        run(registers.watch(samples - 1, every), as_json)
+    rounds = [registers.round(readings)]
+    ranking = rank(rounds)
+    if as_json:
+        print_json(document(target, rounds, ranking))
+    else:
+        show(rounds, ranking)
+        while is_asking and any(again := _asked_again(registers, readings)):
+            rounds.append(registers.round(again))
+            ranking = rank(rounds)
+            show(rounds, ranking)
+        show_tags(target, readings, ranking)
+    if not all(ranking):
+        raise SystemExit(1)
+
+
+def _asked(registers: Registers) -> tuple[Reading, ...]:
+    """The readings that the panel shows now, at least one. After each, the registers are looked at."""
+    click.echo("\nType what the panel shows now, one number at a time, such as 230.1 V. Enter ends.")
+    readings: list[Reading] = []
+    while True:
+        text = click.prompt(f"reading {len(readings) + 1}", default="", show_default=False)
+        if text:
+            reading = _parsed(text)
+            if reading:
+                run(registers.watch(1, 1), as_json=False)
+                readings.append(reading)
+        elif readings:
+            return tuple(readings)
+
+
+def _asked_again(registers: Registers, readings: Sequence[Reading]) -> list[Reading | None]:
+    """The same readings some time later; None for those that are not given again."""
+    click.echo("\nWhen they have changed, type them again: that tells more. Enter skips one.")
+    again: list[Reading | None] = []
+    for reading in readings:
+        while True:
+            text = click.prompt(f"{reading.text}, and now", default="", show_default=False)
+            later = _parsed(text) if text else None
+            if later or not text:
+                break
+        if later:
+            run(registers.watch(1, 1), as_json=False)
+        again.append(later)
+    return again
+
+
+def _parsed(text: str) -> Reading | None:
+    """The reading, None when it is none, which is then said."""
+    try:
+        return parse_reading(text)
+    except LocalError as exc:
+        click.echo(str(exc), err=True)
+        return None
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar of the registers that were looked for, on standard error if that is a terminal."""
+    columns = (TextColumn("looking for registers"), BarColumn(30), MofNCompleteColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)

@@ -1,0 +1,108 @@
+"""What an error means for who stands before the device, and what to try next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fluxrig.errors import FluxError
+from fluxrig.modbus.line import NOT_CONNECTED, PROTOCOL_ERROR, TIMEOUT, LineError
+from fluxrig.modbus.pdu import EXCEPTIONS, TABLES, ExceptionResponse, span_text
+from fluxrig.modbus.values import NOT_A_NUMBER, NOT_BCD, NOT_TEXT
+
+NO_ANSWER = (NOT_CONNECTED, TIMEOUT, PROTOCOL_ERROR)
+"""The reasons that are not about what was asked for."""
+
+OTHER_TABLE = {"hr": "ir", "ir": "hr", "co": "di", "di": "co"}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """`reason` is a word for programs, `text` a sentence for people, `hint` what to try."""
+
+    reason: str
+    text: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.text}\n    {self.hint}" if self.hint else self.text
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"reason": self.reason, "error": self.text, "hint": self.hint}
+
+
+def read_trouble(error: FluxError | None, unit_id: int, table: str, first: int, count: int) -> Trouble:
+    """Why `count` items of `table` from `first` on were not read."""
+    where = span(table, first, count)
+    if not isinstance(error, ExceptionResponse):
+        return line_trouble(error, unit_id)
+    code = error.exception_code
+    if code == 1:
+        text = f"unit {unit_id} does not read {table}: at all"
+        return Trouble(EXCEPTIONS[1], _said(error, text), f"try {OTHER_TABLE[table]}:{first}")
+    if code == 2 and count > 1:
+        text = f"{where} does not exist on unit {unit_id}, or not all of it"
+        return Trouble(EXCEPTIONS[2], _said(error, text), "read fewer at once, to find out which")
+    if code == 2:
+        hint = f"many manuals count from 1: try {table}:{first - 1}" if first else ""
+        hint = f"{hint}; or try {OTHER_TABLE[table]}:{first}" if hint else f"try {OTHER_TABLE[table]}:{first}"
+        return Trouble(EXCEPTIONS[2], _said(error, f"{where} does not exist on unit {unit_id}"), hint)
+    if code == 3:
+        text = f"unit {unit_id} does not read {count} items at once, or not from there"
+        return Trouble(EXCEPTIONS[3], _said(error, text), "try --count with less; some devices want even addresses")
+    return exception_trouble(error, unit_id)
+
+
+def exception_trouble(error: ExceptionResponse, unit_id: int) -> Trouble:
+    """What an exception says that means the same for every request."""
+    meaning = {
+        1: (f"unit {unit_id} does not have function {error.function}", ""),
+        2: (f"unit {unit_id} has no such address", ""),
+        3: (f"unit {unit_id} does not take such a value", ""),
+        4: (f"unit {unit_id} failed while it did that", "look at the device: it may be in fault"),
+        5: (f"unit {unit_id} works on it, and will take long", "ask again later"),
+        6: (f"unit {unit_id} is busy", "try again, or add --retries 3"),
+        8: (f"unit {unit_id} found its memory damaged", ""),
+        10: ("the gateway has no way to the unit", "check --unit, and the gateway's table of units"),
+        11: ("the gateway got no answer from the unit", "check --unit, and the wiring behind the gateway"),
+    }
+    text, hint = meaning.get(error.exception_code, (f"unit {unit_id} refused", "see the manual of the device"))
+    return Trouble(error.reason, _said(error, text), hint)
+
+
+def line_trouble(error: FluxError | None, unit_id: int) -> Trouble:
+    """Why there was no answer at all."""
+    reason = error.reason if isinstance(error, LineError) else "error"
+    if reason == TIMEOUT:
+        hint = "check --unit, baud rate, parity and wiring; `fluxrig modbus scan` finds units"
+        return Trouble(reason, f"unit {unit_id} is silent: {error}", hint)
+    if reason == NOT_CONNECTED:
+        return Trouble(
+            reason,
+            f"there is no connection: {error}",
+            "check the link, and that no other program uses it: some devices take one client",
+        )
+    return Trouble(
+        reason, f"what came is no answer: {error}", "check baud rate, parity, and that no one else talks there"
+    )
+
+
+def value_trouble(reason: str) -> Trouble:
+    """Why what was read is no value: `reason` is that of a read plan."""
+    meaning = {
+        NOT_A_NUMBER: ("it is NaN or infinite", "many devices say so that there is no value; or try another --order"),
+        NOT_BCD: ("it has digits above 9", "is it bcd at all? try uint16 or uint32"),
+        NOT_TEXT: ("it is no text in UTF-8", "try another --order, or raw"),
+    }
+    text, hint = meaning.get(reason, (reason.replace("_", " "), ""))
+    return Trouble(reason, text, hint)
+
+
+def span(table: str, first: int, count: int) -> str:
+    """`hr:5`, or `hr:5-9`."""
+    return span_text(TABLES.index(table), first, count)
+
+
+def _said(error: ExceptionResponse, text: str) -> str:
+    word = error.reason.replace("_", " ")
+    return f"{word}: {text}"
