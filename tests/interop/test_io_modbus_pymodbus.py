@@ -6,25 +6,19 @@ answers: `32 * request + address`, as in tests/core/test_io_modbus.py.
 
 import asyncio
 import json
-import math
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from probes import chain, gear, gear_of
-from pymodbus.client.mixin import ModbusClientMixin
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from fluxrig.modbus.values import ReadPlan
 from fluxrig.msg import FluxMsg
 from fluxrig.rack import Rack
 from fluxrig_ports.cpython.host import CPythonHost
@@ -37,11 +31,6 @@ SOON = {"timeout": "60ms", "reconnect_max": "20ms"}
 """For servers that are not going to answer."""
 
 STANDING_MS = 3_600_000  # a press whose next step nobody sees
-
-DATATYPES = {datatype.name.lower(): datatype for datatype in ModbusClientMixin.DATATYPE}
-ORDERS = ("ABCD", "CDAB", "BADC", "DCBA")
-LONG_TYPES = ("int32", "uint32", "int64", "uint64", "float32", "float64")
-ENCODINGS = [("int16", ""), ("uint16", "")] + [(name, order) for name in LONG_TYPES for order in ORDERS]
 
 PRESS_TAGS = """
     pressure: {address: hr:0, type: float32, order: CDAB}
@@ -154,45 +143,6 @@ class Counting:
         sent = self.tamper(data) if self.tamper else data
         self.before = data
         return sent
-
-
-# Values.
-
-
-@pytest.mark.parametrize(("type_name", "order"), ENCODINGS)
-@given(data=st.data())
-def test_values_are_those_that_pymodbus_encodes(type_name: str, order: str, data: st.DataObject):
-    bits = int("".join(filter(str.isdigit, type_name)))
-    if type_name.startswith("float"):
-        value = data.draw(st.floats(width=32 if bits == 32 else 64))
-    elif type_name.startswith("u"):
-        value = data.draw(st.integers(0, 2**bits - 1))
-    else:
-        value = data.draw(st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
-    _, _, _, picks, layout, slots = request(type_name, order)
-    found: dict[str, Any] = {}
-    bad: dict[str, str] = {}
-    ReadPlan(picks, layout, slots).read(payload(value, type_name, order), found, bad)
-    if math.isfinite(value):
-        assert found == {"x": value}
-        assert type(found["x"]) is type(value)
-    else:
-        assert (found, bad) == ({"x": None}, {"x": "not_a_number"})
-
-
-def payload(value: float, type_name: str, order: str) -> bytes:
-    """The registers of `value` as pymodbus writes them, whose word orders are two of the four."""
-    words = "little" if order in ("CDAB", "DCBA") else "big"
-    registers = ModbusClientMixin.convert_to_registers(value, DATATYPES[type_name], words)  # type: ignore[arg-type]
-    bytes_swapped = order in ("BADC", "DCBA")
-    return b"".join(struct.pack("<H" if bytes_swapped else ">H", register) for register in registers)
-
-
-@cache
-def request(type_name: str, order: str) -> list[Any]:
-    """The compiled request that reads one tag of this type."""
-    spec = f"type: {type_name}" + (f", order: {order}" if order else "")
-    return compiled(502, f"    x: {{address: hr:0, {spec}}}")["groups"][0]["requests"][0]
 
 
 # A well-behaved server.

@@ -238,6 +238,8 @@ def test_each_bit_of_a_register_is_the_one_of_its_number():
         ("address: hr:0, type: bcd16, scale: 0.1, offset: -1", b"\x12\x34", Decimal(1224, -1)),
         ("address: hr:0, type: bcd32", b"\x00\x00\x12\x34", 1234),
         ("address: hr:0, type: bcd64", b"\x12\x34\x56\x78\x90\x12\x34\x56", 1234567890123456),
+        ("address: hr:0, type: string, length: 1", b"ab", "a"),
+        ("address: hr:0, type: string, length: 1, order: BADC", b"ab", "b"),
         ("address: hr:0, type: string, length: 5", b"pump1?", "pump1"),
         ("address: hr:0, type: string, length: 6", b"pump \0", "pump"),
         ("address: hr:0, type: string, length: 5, order: BADC", b"uppm?1", "pump1"),

@@ -8,6 +8,9 @@ from typing import Any
 
 from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES
 
+BYTE_LAYOUTS = ("b", "B")
+"""The `struct` codes of what is a byte of a register, or less."""
+
 
 @dataclass(frozen=True)
 class Write:
@@ -54,15 +57,14 @@ class Point:
         if self.table in BIT_TABLES:
             return [offset // 8]
         first = 2 * offset
-        size = calcsize(">" + self.layout)
-        if size == 1:
+        if self.layout in BYTE_LAYOUTS:
             return [first if self.bit >= 8 else first + 1]
         picked = list(range(first, first + 2 * self.width))
         if self.order in ("CDAB", "DCBA"):
             picked.reverse()
         if self.order in ("CDAB", "BADC"):
             picked = [byte for pair in zip(picked[1::2], picked[::2], strict=True) for byte in pair]
-        return picked[:size]
+        return picked[: calcsize(">" + self.layout)]
 
     def slot(self, start: int) -> list[Any]:
         """What the runtime does with the raw value in a response that begins with item `start`."""
