@@ -148,7 +148,7 @@ class Host:
 
         `options`: `path` (text: "/dev/ttyUSB0", or "uart1" on a device), `baud` (int), `parity` ("none", "even" or
         "odd"), `stop_bits` (1 or 2), `rs485` (bool: the driver switches the transceiver, by RTS), `direction_pin`,
-        `tx_pin` and `rx_pin` (int or None: pins of a device; the first is high while bytes are sent).
+        `tx_pin` and `rx_pin` (int or None: pins of a device; the first is high while bytes are sent). None may be missing.
 
         A line has one user: the others of this platform are kept out where it can. LocalError when there never was such
         a line, it may not be opened, or the platform cannot do what an option asks. TransientError when it is in use,

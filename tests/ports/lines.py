@@ -1,6 +1,7 @@
 """Serial lines with a device at the other end: pairs of pseudo terminals, named as udev names adapters.
 
-The terminals are left as they come, with line editing and echo, so that a platform has to switch that off by itself.
+The terminals are left as they come, with line editing and echo, and worse, as another program may have left them: a
+platform has to switch that off by itself.
 """
 
 import asyncio
@@ -30,6 +31,10 @@ class Line:
     def plug_in(self) -> None:
         self._device, self._line = pty.openpty()
         os.set_blocking(self._device, False)
+        attributes = termios.tcgetattr(self._line)
+        attributes[0] |= termios.BRKINT | termios.ISTRIP | termios.IGNCR | termios.IXOFF | termios.PARMRK
+        attributes[2] |= termios.CSTOPB | termios.PARODD
+        termios.tcsetattr(self._line, termios.TCSANOW, attributes)
         self.path.symlink_to(os.ttyname(self._line))
         if self.behaviour != "is_deaf":
             asyncio.get_running_loop().add_reader(self._device, self._receive)

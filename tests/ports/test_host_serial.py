@@ -73,9 +73,9 @@ async def test_nothing_comes_back_but_what_the_device_sends():
 
 async def test_more_than_the_line_holds_arrives_whole():
     host, line, _ = await opened("echoes")
-    payload = EVERY_BYTE * 256
-    writing = asyncio.create_task(line.write(payload))
-    assert await take(line, len(payload)) == payload
+    writing = asyncio.create_task(line.write(EVERY_BYTE * 256))
+    for _ in range(256):
+        assert await take(line, 256) == EVERY_BYTE
     await host.clock.wait_for(finished(writing), LIMIT_MS)
     await line.close()
 
@@ -85,18 +85,16 @@ async def test_a_write_that_the_device_does_not_take_lets_others_run_and_ends_wi
     written = []
 
     async def pour():
-        for _ in range(1000):
-            await line.write(bytes(1000))
-            written.append(1000)
+        for _ in range(50):
+            await line.write(bytes(20_000))
+            written.append(20_000)
 
     pouring = asyncio.create_task(pour())
-    before = -1
-    while len(written) != before:
-        before = len(written)
-        assert await line.read(10, 50) is None
-    assert not pouring.done()
+    for _ in range(10):
+        assert await line.read(10, 20) is None
+    assert len(written) < 50
     await line.close()
-    await raises_async(TransientError, host.clock.wait_for(finished(pouring), LIMIT_MS))
+    assert "closed" in str(await raises_async(TransientError, host.clock.wait_for(finished(pouring), LIMIT_MS)))
 
 
 async def test_the_callers_buffer_may_be_reused_after_a_write():

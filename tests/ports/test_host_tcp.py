@@ -160,6 +160,22 @@ async def test_each_read_has_the_time_limit_it_was_given():
     await stream.close()
 
 
+async def test_a_short_time_limit_ends_before_a_longer_one_that_was_not_needed():
+    host, stream = await connected("echoes")
+
+    async def answered(timeout_ms, after_ms):
+        waiting = asyncio.create_task(stream.read(10, timeout_ms))
+        await host.clock.sleep_ms(after_ms)
+        await stream.write(b"x")
+        assert await host.clock.wait_for(finished(waiting), LIMIT_MS) == b"x"
+
+    for after_ms in (1, 40):  # the longer limit begins to count while the first one still does, or after it
+        await answered(20, 1)
+        await answered(60_000, after_ms)
+        assert await host.clock.wait_for(stream.read(10, 20), LIMIT_MS) is None
+    await stream.close()
+
+
 async def test_a_read_with_a_time_limit_can_be_cancelled_and_loses_nothing():
     host, stream = await connected("echoes")
     for turn in range(5):
@@ -169,6 +185,25 @@ async def test_a_read_with_a_time_limit_can_be_cancelled_and_loses_nothing():
         await raises_async(asyncio.CancelledError, waiting)
         await stream.write(b"kept")
         assert await take(host, stream, 4) == b"kept"
+    await stream.close()
+
+
+async def test_a_cancellation_is_never_taken_for_the_end_of_the_time():
+    """Both may come within one turn of the loop: the time of a read is up, and somebody cancels its task."""
+    host, stream = await connected("is_silent")
+    clock = host.clock
+    for turns in range(6):
+        waiting = asyncio.create_task(stream.read(10, 3))
+        await clock.sleep_ms(1)
+        overdue = clock.ticks_add(clock.ticks_us(), 5000)
+        while clock.ticks_diff(overdue, clock.ticks_us()) > 0:
+            pass  # the loop must not see the time pass
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if waiting.cancel():
+            await raises_async(asyncio.CancelledError, waiting)
+        else:
+            assert await waiting is None
     await stream.close()
 
 
@@ -273,7 +308,7 @@ async def test_close_ends_the_write_of_another_task():
     while not await writing.is_stuck(host):
         pass
     await stream.close()
-    await raises_async(TransientError, host.clock.wait_for(finished(writing.task), LIMIT_MS))
+    assert "closed" in str(await raises_async(TransientError, host.clock.wait_for(finished(writing.task), LIMIT_MS)))
 
 
 class Pouring:

@@ -33,7 +33,7 @@ def micropython(*arguments: str, path: tuple[str, ...] = ()) -> subprocess.Compl
     )
 
 
-@pytest.mark.parametrize("name", [*SHARED, "umqtt_cases.py"])
+@pytest.mark.parametrize("name", [*SHARED, "uart_cases.py", "umqtt_cases.py"])
 def test_file(name: str):
     path = (str(require_umqtt()),) if "mqtt" in name else ()
     result = micropython("tests/core/run_file.py", f"tests/ports/{name}", path=path)

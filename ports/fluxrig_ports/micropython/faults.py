@@ -7,14 +7,12 @@ from fluxrig.errors import LocalError, TransientError
 # MicroPython's errno leaves these names out. Linux's numbers; lwIP's devices report EHOSTUNREACH instead.
 _ENXIO = 6
 _EBUSY = 16
-_ENOTTY = 25
 _EPIPE = 32
 _ENETUNREACH = 101
 _ENOSPC = 28
 
-# Networks come and go, except for these conditions; so do serial lines; files stay as they are, except for those.
+# Networks come and go, except for these conditions; files stay as they are, except for those.
 _LINKS_FOR_A_PERSON = (errno.EACCES, errno.EPERM, errno.EINVAL)
-_LINES_FOR_A_PERSON = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.EISDIR, _ENOTTY)
 _LINES_THAT_ARE_NOT_THERE = (errno.ENOENT, errno.ENODEV, _ENXIO, errno.EIO)
 _FILES_THAT_MAY_WORK_LATER = (_ENOSPC, errno.EIO, errno.ENOMEM, errno.EAGAIN)
 
@@ -31,9 +29,6 @@ _WORDS = {
     errno.EPERM: "not permitted",
     errno.ENOENT: "no such file or folder",
     errno.ENOMEM: "out of memory",
-    errno.EINVAL: "it cannot do that: check baud, parity and stop_bits",
-    _EBUSY: "busy: another program has it open",
-    _ENOTTY: "not a serial line",
     _ENOSPC: "no space left",
 }
 
@@ -66,17 +61,20 @@ def no_answer(address: str, port: int, timeout_ms: int):
 def line_error(exc: OSError, path: str, was_there: bool):
     """The FluxError, with field `path`, for a serial line that failed with `exc`. `was_there`: it worked before."""
     number = _number(exc)
-    if number in _LINES_THAT_ARE_NOT_THERE:
-        if was_there:
-            return TransientError(f"{path}: the line is gone: was its adapter pulled out?", path=path)
-        return LocalError(f"{path}: no such serial line: look at `ls /dev/tty*`", path=path)
-    if number == errno.EBADF:
-        return TransientError(f"{path}: the line is closed", path=path)
-    if number in (errno.EACCES, errno.EPERM):
-        fix = "add the user to the group that owns it (`sudo usermod -aG dialout USER`), and log in again"
-        return LocalError(f"{path}: not permitted: {fix}", path=path)
-    kind = LocalError if number in _LINES_FOR_A_PERSON else TransientError
-    return kind(f"{path}: {_words(exc)}", path=path)
+    kind: type = LocalError
+    if number == _EBUSY:
+        kind, words = TransientError, "busy: another program has it open"
+    elif number == errno.EBADF:
+        kind, words = TransientError, "the line is closed"
+    elif number in _LINES_THAT_ARE_NOT_THERE and was_there:
+        kind, words = TransientError, "the line is gone: was its adapter pulled out?"
+    elif number in _LINES_THAT_ARE_NOT_THERE:
+        words = "no such serial line: look for it with `ls /dev/tty*`"
+    elif number in (errno.EACCES, errno.EPERM):
+        words = "not permitted: add the user to its group (`sudo usermod -aG dialout USER`), and log in again"
+    else:
+        words = f"not a serial line, or it cannot be set like this ({_words(exc)})"
+    return kind(f"{path}: {words}", path=path)
 
 
 def file_error(exc: OSError, path: str, doing: str):

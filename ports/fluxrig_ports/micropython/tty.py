@@ -31,10 +31,10 @@ def open_tty(options: dict, was_there: bool) -> "TtyStream":
     path = options["path"]
     if sys.platform != "linux":
         raise LocalError(f"{path}: MicroPython's unix port knows serial lines on Linux only", path=path)
-    if options["rs485"] or options["direction_pin"] is not None:
+    if options["rs485"] or any([options[name] is not None for name in ("direction_pin", "tx_pin", "rx_pin")]):
         raise LocalError(
-            f"{path}: nothing here switches an RS-485 transceiver: take an adapter that does so by itself, "
-            "and leave out rs485 and direction_pin",
+            f"{path}: nothing here switches an RS-485 transceiver or has pins: leave rs485 and the pins out, "
+            "and take an adapter that switches by itself",
             path=path,
         )
     rate = _rate(options["baud"], path)
