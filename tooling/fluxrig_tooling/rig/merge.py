@@ -81,7 +81,9 @@ class _Merger:
         for node in patterns:
             pattern = node.text.removeprefix(EXCEPT)
             found = matching(names, pattern)
-            if not found:
+            # To take away all of a kind is no mistake where there is none; to take away one tag that is not there is.
+            is_broad = pattern != node.text and any(each in pattern for each in "*?[")
+            if not found and not is_broad:
                 hint = did_you_mean(pattern, names)
                 self._problems.error(node.at, f"the profile {profile.name!r} has no tag {pattern!r}", hint)
             selected = selected - set(found) if node.text.startswith(EXCEPT) else selected | set(found)
