@@ -1,7 +1,7 @@
 /* The peer of the Modbus benchmark: a client made of libmodbus that asks one request after the other.
  *
  * `libmodbus_client PORT` connects to 127.0.0.1 and obeys lines on standard input, each "COUNT": it reads 125 holding
- * registers, from 1000 on, COUNT times, and prints the seconds and the CPU seconds that took. It ends with standard input.
+ * registers, from 1000 on, COUNT times, and prints the seconds and the CPU seconds that took. It ends with its input.
  */
 
 #include <errno.h>
