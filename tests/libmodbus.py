@@ -1,4 +1,4 @@
-"""Programs made of libmodbus (Debian: gcc, pkg-config, libmodbus-dev), compiled when they are needed from `tests/peers`."""
+"""Programs made of libmodbus (Debian: gcc, pkg-config, libmodbus-dev), compiled from `tests/peers` when needed."""
 
 import subprocess
 import tempfile

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tests.bench.figure import Figure
 
-AREAS = ("bus", "codec", "memory", "modbus", "scheduler", "start")
+AREAS = ("bus", "codec", "memory", "modbus", "modbus_cycle", "scheduler", "start")
 
 
 def main() -> int:

@@ -9,9 +9,12 @@ both on one processor and now on two, and an exchange of messages between two co
 
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from resource import RUSAGE_SELF, getrusage
+from time import perf_counter
 
 from tests.interpreter import ROOT
 
@@ -34,6 +37,20 @@ class Contestant:
     @property
     def per_second(self) -> float:
         return self.count / self.seconds
+
+
+def obey(work: Callable[[int], None]) -> None:
+    """What a contestant in Python does: `work(COUNT)` for each line, until standard input ends."""
+    for line in sys.stdin:
+        count = int(line)
+        start, start_cpu = perf_counter(), _cpu_s()
+        work(count)
+        print(perf_counter() - start, _cpu_s() - start_cpu, flush=True)
+
+
+def _cpu_s() -> float:
+    usage = getrusage(RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 @contextmanager

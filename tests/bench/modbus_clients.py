@@ -1,15 +1,15 @@
 """Modbus clients to measure, each in a process of its own: `python -m tests.bench.modbus_clients NAME PORT`.
 
-It obeys lines "COUNT" on standard input: it reads 125 holding registers COUNT times from the server on 127.0.0.1, over
-one connection, and prints the seconds and the CPU seconds that took. It ends with standard input.
+The work of these contestants (see `contest`) is to read 125 holding registers from the server on 127.0.0.1, over one
+connection.
 """
 
 import asyncio
 import socket
 import sys
 from collections.abc import Callable
-from resource import RUSAGE_SELF, getrusage
-from time import perf_counter
+
+from tests.bench.contest import obey
 
 UNIT = 1
 REGISTERS = 125
@@ -20,20 +20,6 @@ LAST_VALUE = FIRST + REGISTERS - 1
 PIPELINE = 16
 BATCH = 128
 """Requests that fluxrig is handed at once, as if they were those of one poll."""
-
-
-def main(name: str, port: int) -> None:
-    read = CLIENTS[name](port)
-    for line in sys.stdin:
-        count = int(line)
-        start, start_cpu = perf_counter(), cpu_s()
-        read(count)
-        print(perf_counter() - start, cpu_s() - start_cpu, flush=True)
-
-
-def cpu_s() -> float:
-    usage = getrusage(RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def fluxrig(port: int) -> Callable[[int], None]:
@@ -154,4 +140,4 @@ CLIENTS = {
 }
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    obey(CLIENTS[sys.argv[1]](int(sys.argv[2])))
