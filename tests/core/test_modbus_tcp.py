@@ -36,14 +36,21 @@ class Bench:
         return requests
 
     def ids(self):
-        return [int.from_bytes(transaction, "big") for transaction, _ in self.transactions.under_way]
+        return [int.from_bytes(beginning[:2], "big") for beginning, _ in self.transactions.under_way]
 
     def answer_all(self, requests):
         for transaction, request in zip(self.ids(), requests):
-            self.transactions.receive(answer(transaction, request), NOW)
+            receive(self.transactions, answer(transaction, request))
 
     def data(self):
         return [request.data and int.from_bytes(request.data, "big") for request in self.requests]
+
+
+def receive(transactions, data):
+    """How many requests `data` settles."""
+    settled = transactions.receive(data, NOW)
+    transactions.deliver()
+    return settled
 
 
 def answer(transaction, request):
@@ -99,7 +106,7 @@ def test_requests_go_out_in_order_and_each_with_an_id_of_its_own():
 def test_answers_in_one_piece_in_order():
     bench = Bench((5, 6, 7))
     wire = b"".join([answer(number, request) for number, request in zip(bench.ids(), bench.requests)])
-    assert bench.transactions.receive(wire, NOW) == 3
+    assert receive(bench.transactions, wire) == 3
     assert bench.data() == [5, 6, 7]
     assert bench.ids() == []
 
@@ -109,7 +116,7 @@ def test_answers_in_any_order_meet_their_requests():
         bench = Bench((5, 6, 7))
         ids = bench.ids()
         wire = b"".join([answer(ids[index], bench.requests[index]) for index in order])
-        assert bench.transactions.receive(wire, NOW) == 3
+        assert receive(bench.transactions, wire) == 3
         assert bench.data() == [5, 6, 7], order
 
 
@@ -117,10 +124,10 @@ def test_an_answer_may_come_in_any_two_pieces():
     whole = b"".join([answer(number, request) for number, request in zip((1, 2, 3), Bench((5, 6, 7)).requests)])
     for cut in range(len(whole) + 1):
         bench = Bench((5, 6, 7))
-        settled = bench.transactions.receive(whole[:cut], NOW)
+        settled = receive(bench.transactions, whole[:cut])
         assert settled == cut // 11
         assert bench.data()[settled:] == [None] * (3 - settled)
-        assert settled + bench.transactions.receive(whole[cut:], NOW) == 3
+        assert settled + receive(bench.transactions, whole[cut:]) == 3
         assert bench.data() == [5, 6, 7], cut
 
 
@@ -133,21 +140,21 @@ def test_the_time_of_arrival_goes_with_the_data():
 
     transactions = Transactions(Tally())
     transactions.send([Timed(UNIT, read_request(3, 9, 1))])
-    transactions.receive(frame(1, UNIT, b"\x03\x02\x00\x09"), NOW)
+    receive(transactions, frame(1, UNIT, b"\x03\x02\x00\x09"))
     assert taken == [(b"\x00\x09", NOW)]
 
 
 def test_an_answer_twice_or_late_is_a_stray():
     bench = Bench((5,), before=3)
     ids = bench.ids()
-    assert bench.transactions.receive(answer(ids[0], bench.requests[0]) * 3, NOW) == 1
+    assert receive(bench.transactions, answer(ids[0], bench.requests[0]) * 3) == 1
     assert bench.data() == [5]
     assert bench.tally.strays == 2
     requests = bench.ask((8, 9))
     assert bench.transactions.forget() == requests
     bench.requests = bench.ask((10,))
     late = [answer(number, request) for number, request in zip((5, 6), requests)]
-    assert bench.transactions.receive(b"".join(late), NOW) == 0
+    assert receive(bench.transactions, b"".join(late)) == 0
     assert bench.tally.strays == 4
     assert bench.data() == [None]
 
@@ -167,21 +174,21 @@ def test_ids_wrap_and_those_long_ago_are_forgotten():
     assert bench.ids() == [0xFFFE, 0xFFFF, 0]
     bench.answer_all(bench.requests)
     assert bench.data() == [5, 6, 7]
-    assert bench.transactions.receive(answer(0xFFFF, bench.requests[0]), NOW) == 0
+    assert receive(bench.transactions, answer(0xFFFF, bench.requests[0])) == 0
     assert bench.tally.strays == 1
     raises(RemoteError, bench.transactions.receive, answer(0xFFFD, bench.requests[0]), NOW)
 
 
 def test_ids_go_on_over_connections():
     bench = Bench((5,))
-    bench.transactions.receive(answer(1, bench.requests[0])[:9], NOW)
+    receive(bench.transactions, answer(1, bench.requests[0])[:9])
     bench.transactions.forget()
     bench.transactions.restart()
     bench.requests = bench.ask((6,))
     assert bench.ids() == [2]
     # What came before the restart is gone, and so are answers to what was asked then.
     late = answer(1, Request(UNIT, read_request(3, 5, 1)))
-    assert bench.transactions.receive(late + answer(2, bench.requests[0]), NOW) == 1
+    assert receive(bench.transactions, late + answer(2, bench.requests[0])) == 1
     assert bench.data() == [6]
     assert bench.tally.strays == 1
 
@@ -201,10 +208,32 @@ def test_another_unit_or_function_is_no_answer():
         assert bench.data() == [None]
 
 
+def test_answers_wait_until_they_are_delivered():
+    bench = Bench((5, 6, 7))
+    first, second, third = [answer(number, request) for number, request in zip(bench.ids(), bench.requests)]
+    assert bench.transactions.receive(first, NOW) == 1
+    assert bench.transactions.receive(third + second[:3], NOW) == 2
+    assert bench.ids() == [2]
+    assert bench.data() == [None, None, None]
+    bench.transactions.deliver()
+    assert bench.data() == [5, None, 7]
+    assert receive(bench.transactions, second[3:]) == 1
+    assert bench.data() == [5, 6, 7]
+
+
+def test_what_came_before_a_broken_frame_is_delivered():
+    bench = Bench((5, 6))
+    wire = answer(1, bench.requests[0]) + answer(0x8000, bench.requests[1])
+    raises(RemoteError, bench.transactions.receive, wire, NOW)
+    bench.transactions.deliver()
+    assert bench.data() == [5, None]
+    assert bench.transactions.forget() == bench.requests[1:]
+
+
 def test_an_exception_is_for_its_request_alone():
     bench = Bench((5, 6))
     wire = frame(1, UNIT, b"\x83\x02") + answer(2, bench.requests[1])
-    assert bench.transactions.receive(wire, NOW) == 2
+    assert receive(bench.transactions, wire) == 2
     assert bench.requests[0].error.exception_code == 2
     assert bench.data() == [None, 6]
     assert bench.tally.exceptions == 1
@@ -214,7 +243,7 @@ def test_an_exception_is_for_its_request_alone():
 def test_a_gateway_that_cannot_reach_the_unit_is_remembered_until_something_is_sent():
     for code in (10, 11):
         bench = Bench((5,))
-        assert bench.transactions.receive(frame(1, UNIT, bytes((0x83, code))), NOW) == 1
+        assert receive(bench.transactions, frame(1, UNIT, bytes((0x83, code)))) == 1
         assert bench.transactions.unreachable.exception_code == code
         bench.ask((6,))
         assert bench.transactions.unreachable is None
@@ -227,8 +256,8 @@ def test_an_identification_has_the_length_that_its_answer_says():
         request = Request(UNIT, identification.request(identification.BASIC))
         transactions.send([request])
         wire = frame(1, UNIT, pdu)
-        settled = transactions.receive(wire[:cut], NOW)
-        assert settled + transactions.receive(wire[cut:], NOW) == 1, cut
+        settled = receive(transactions, wire[:cut])
+        assert settled + receive(transactions, wire[cut:]) == 1, cut
         assert request.data == pdu[2:]
 
 
@@ -244,7 +273,7 @@ def test_a_write_is_answered_with_itself():
     transactions = Transactions(Tally())
     request = Request(UNIT, write_register(3, b"\x00\x09"))
     transactions.send([request])
-    assert transactions.receive(frame(1, UNIT, request.pdu), NOW) == 1
+    assert receive(transactions, frame(1, UNIT, request.pdu)) == 1
     assert request.data == b""
     request = Request(UNIT, write_register(3, b"\x00\x09"))
     transactions.send([request])

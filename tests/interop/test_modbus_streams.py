@@ -95,7 +95,10 @@ def test_each_answer_on_tcp_meets_its_request_however_the_bytes_are_cut(conversa
     transactions.send(sent)
     ids = [(last_id + 1 + number) & 0xFFFF for number in range(len(sent))]
     stream = b"".join(ids[each].to_bytes(2, "big") + frame_tail(asked[each][0], answers[each]) for each in order)
-    settled = sum(transactions.receive(piece, NOW) for piece in in_pieces(stream, cuts))
+    for piece in in_pieces(stream, cuts):
+        transactions.receive(piece, NOW)
+        transactions.deliver()
+    settled = sum(len(request.answers) for request in sent)
     for number, request in enumerate(sent):
         assert request.answers == ([answers[number]] if number in order else [])
     assert settled == len(set(order))
@@ -190,6 +193,7 @@ def test_damaged_answers_on_tcp_are_errors_and_never_those_of_another(conversati
         assert not is_good, exc
     else:
         assert is_good
+    transactions.deliver()
     for number, request in enumerate(sent):
         assert request.answers == ([plain.given[number + 1]] if number + 1 in plain.given else [])
 

@@ -51,9 +51,11 @@ def _check_protocol(protocol: int) -> None:
 class Transactions:
     """The requests under way on one connection, and the answers to them, told apart by transaction id.
 
-    `under_way` holds [id as two bytes, request], oldest first. Answers may come in any order, and an answer that nobody
-    waits for any more is a stray: it is counted and thrown away. An id that was never used is a broken peer. Ids go on
-    counting over connections, because a gateway may answer late into the next one.
+    `under_way` holds (how its answer begins, request), oldest first. Answers may come in any order, and an answer that
+    nobody waits for any more is a stray: it is counted and thrown away. An id that was never used is a broken peer. Ids
+    go on counting over connections, because a gateway may answer late into the next one.
+
+    `receive` and `deliver` are two, so that the device has its next requests before values are made of its answers.
 
     `tally` has the counters `strays` and `exceptions`. `unreachable` is the last answer of a gateway that it cannot
     reach the unit, None unless there was one since `send`.
@@ -69,17 +71,20 @@ class Transactions:
         self._last = 0
         self._used = 0
         self._rest = b""
+        self._answers: list = []  # (request, data, None) or (request, b"", error)
+        self._arrived_ns = 0
 
     def send(self, requests: list) -> bytes:
         """The frames to send for `requests`, which are under way from now on."""
         out = []
+        under_way = self.under_way
         last = self._last
         for request in requests:
             if not request.frame:
                 _prepare(request)
             last = (last + 1) & 0xFFFF
             transaction = last.to_bytes(2, "big")
-            self.under_way.append([transaction, request])
+            under_way.append((transaction + request.expected, request))
             out.append(transaction)
             out.append(request.frame)
         self._last = last
@@ -88,37 +93,48 @@ class Transactions:
         return b"".join(out)
 
     def receive(self, data: bytes, now_ns: int) -> int:
-        """Hand each answer in `data` to its request; how many requests that settled.
+        """Take apart what has come at `now_ns` (Unix ns): how many answers are there, for `deliver`.
 
-        RemoteError for what is no answer to any of them. After that the connection is of no more use.
+        Their requests are no longer under way. RemoteError for what is no answer to any of them; after that the
+        connection is of no more use.
         """
         if self._rest:
             data = self._rest + data
         at = 0
         end = len(data)
-        settled = 0
+        answers = self._answers
+        before = len(answers)
+        self._arrived_ns = now_ns
         # Nearly always the answers come whole and in order, each as its request lets expect: none is taken apart.
-        for transaction, request in self.under_way:
-            expected = request.expected
+        for expected, request in self.under_way:
             stop = at + request.expected_size
-            if stop > end or data[at : at + 2] != transaction or not data.startswith(expected, at + 2):
+            if stop > end or not data.startswith(expected, at):
                 break
-            request.take(data[at + 2 + len(expected) : stop], now_ns)
+            answers.append((request, data[at + len(expected) : stop], None))
             at = stop
-            settled += 1
-        if settled:
-            del self.under_way[:settled]
+        del self.under_way[: len(answers) - before]
         if at < end:
             rest = data[at:]
             used, transaction_id, unit_id, pdu = unframe(rest)
             while used:
-                settled += self._settle(transaction_id, unit_id, pdu, now_ns)
+                self._settle(transaction_id, unit_id, pdu)
                 rest = rest[used:]
                 used, transaction_id, unit_id, pdu = unframe(rest)
             self._rest = rest
         else:
             self._rest = b""
-        return settled
+        return len(answers)
+
+    def deliver(self) -> None:
+        """Hand the answers that have come to their requests."""
+        answers = self._answers
+        if answers:
+            self._answers = []
+            for request, data, error in answers:
+                if error is None:
+                    request.take(data, self._arrived_ns)
+                else:
+                    request.fail(error)
 
     def forget(self) -> list:
         """The requests under way, whose answers will be strays from now on."""
@@ -132,33 +148,31 @@ class Transactions:
         """There is a new connection, over which nothing has come yet."""
         self._rest = b""
 
-    def _settle(self, transaction_id: int, unit_id: int, pdu: bytes, now_ns: int) -> int:
+    def _settle(self, transaction_id: int, unit_id: int, pdu: bytes) -> None:
         entry = self._entry(transaction_id)
         if entry is None:
             if (self._last - transaction_id) & 0xFFFF >= self._used:
                 text = f"the answer has transaction id {transaction_id}, which was not used"
                 raise RemoteError(text, transaction_id=transaction_id)
             self._tally.strays += 1
-            return 0
+            return
         request = entry[1]
         if unit_id != request.unit_id:
             raise RemoteError(f"unit {request.unit_id} was asked, unit {unit_id} answered", unit_id=unit_id)
         try:
-            answer = read_answer(pdu, request.prefix, request.size)
+            answer = (request, read_answer(pdu, request.prefix, request.size), None)
         except ExceptionResponse as exc:
             self._tally.exceptions += 1
             if exc.exception_code in GATEWAY_CODES:
                 self.unreachable = exc
-            request.fail(exc)
-        else:
-            request.take(answer, now_ns)
+            answer = (request, b"", exc)
+        self._answers.append(answer)
         self.under_way.remove(entry)
-        return 1
 
-    def _entry(self, transaction_id: int) -> list | None:
+    def _entry(self, transaction_id: int) -> tuple | None:
         wanted = transaction_id.to_bytes(2, "big")
         for entry in self.under_way:
-            if entry[0] == wanted:
+            if entry[0][:2] == wanted:
                 return entry
         return None
 

@@ -25,45 +25,51 @@ class TcpLine(Line):
         transactions = self._transactions
         under_way = transactions.under_way
         window = self._window if unit.known and unit.reason is None else 1
-        timeout_us = self._timeout_us
         first = self._next
         end = len(requests)
         if self._delay_us:
             await self._wait_delay()
-        while True:
-            at = self._next
-            if at < end and len(under_way) < window and (at == first or not self._turns.is_wanted(deadline)):
-                self._next = min(at + window - len(under_way), end)
-                await stream.write(transactions.send(requests[at : self._next]))
-            if not under_way:
-                return
-            limit = clock.ticks_add(clock.ticks_us(), timeout_us)
-            left_us = timeout_us
+        try:
             while True:
-                data = await stream.read(self._read_limit, (left_us + 999) // 1000)
-                if not data:
-                    break
-                self._heard = True
-                if transactions.receive(data, clock.wall_ns()):
-                    self._heard = False
-                    self._alive = True
-                    break
-                # Strays and pieces give no more time.
-                left_us = clock.ticks_diff(limit, clock.ticks_us())
-                if left_us <= 0:
-                    data = None
-                    break
+                at = self._next
+                if at < end and len(under_way) < window and (at == first or not self._turns.is_wanted(deadline)):
+                    self._next = min(at + window - len(under_way), end)
+                    await stream.write(transactions.send(requests[at : self._next]))
+                transactions.deliver()  # while the device works on the next ones
+                if not under_way:
+                    return
+                await self._answers(stream)
+                window = self._window
+                if self._delay_us:
+                    transactions.deliver()
+                    self._ready_at = clock.ticks_add(clock.ticks_us(), self._delay_us)
+                    if self._next < end and not self._turns.is_wanted(deadline):
+                        await self._wait_delay()
+        finally:
+            transactions.deliver()
+
+    async def _answers(self, stream: Stream) -> None:
+        """Wait until at least one request is answered."""
+        clock = self._clock
+        left_us = self._timeout_us
+        limit = clock.ticks_add(clock.ticks_us(), left_us)
+        while left_us > 0:
+            data = await stream.read(self._read_limit, (left_us + 999) // 1000)
             if data is None:
-                raise Unanswered(f"no answer within {timeout_us // 1000} ms")
+                break
             if not data:
                 raise Lost("the peer closed the connection")
-            if transactions.unreachable:
-                raise Unreachable(str(transactions.unreachable), reason=transactions.unreachable.reason)
-            window = self._window
-            if self._delay_us:
-                self._ready_at = clock.ticks_add(clock.ticks_us(), self._delay_us)
-                if self._next < end and not self._turns.is_wanted(deadline):
-                    await self._wait_delay()
+            self._heard = True
+            if self._transactions.receive(data, clock.wall_ns()):
+                self._heard = False
+                self._alive = True
+                refused = self._transactions.unreachable
+                if refused:
+                    raise Unreachable(str(refused), reason=refused.reason)
+                return
+            # Strays and pieces give no more time.
+            left_us = clock.ticks_diff(limit, clock.ticks_us())
+        raise Unanswered(f"no answer within {self._timeout_us // 1000} ms")
 
     async def _wait_delay(self) -> None:
         """Wait until the last answer is as long ago as the device needs."""
