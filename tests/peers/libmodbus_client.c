@@ -37,7 +37,8 @@ int main(int argc, char **argv) {
         uint16_t values[REGISTERS];
         double start = now(), start_cpu = cpu();
         for (long i = 0; i < count; i++) {
-            if (modbus_read_registers(modbus, FIRST, REGISTERS, values) != REGISTERS || values[REGISTERS - 1] != FIRST + REGISTERS - 1) {
+            int count_read = modbus_read_registers(modbus, FIRST, REGISTERS, values);
+            if (count_read != REGISTERS || values[REGISTERS - 1] != FIRST + REGISTERS - 1) {
                 fprintf(stderr, "libmodbus_client: %s\n", modbus_strerror(errno));
                 return 1;
             }
