@@ -32,7 +32,16 @@ gears:
   - name: a-pump-with-a-name-that-is-rather-long
     type: io_modbus
     deploy: north
-    config: {link: serial:///dev/ttyUSB0, baud: 9600, unit_id: 2, every: 2s, tags: {speed: {address: ir:0}}}
+    config:
+      link: serial:///dev/ttyUSB0
+      baud: 9600
+      unit_id: 2
+      every: 2s
+      tags:
+        speed: {address: ir:0}
+        setpoint: {address: hr:1, writable: true, readable: false}
+        limits: {address: hr:2, type: uint64, writable: true, group: rare}
+      groups: {rare: {every: 1m}}
   - name: plc
     type: io_modbus
     deploy: south
@@ -41,6 +50,7 @@ gears:
   - {name: watch, type: console, deploy: south}
 wires:
   - {from: [meter, a-pump-with-a-name-that-is-rather-long], to: show}
+  - {from: meter, to: a-pump-with-a-name-that-is-rather-long}
   - {from: plc, to: watch}
 """
 
@@ -87,7 +97,10 @@ def test_the_requests_and_what_they_take(rig: Path):
     assert fast["spare_us"] == 1_000_000 - fast["needs_us"] > 0
     assert serial["utilisation"] == pytest.approx(sum(poll["utilisation"] for poll in serial["polls"]))
     assert serial["utilisation"] < serial["worst_utilisation"] < 1
-    assert tcp["estimated"] is True
+    # Function 16 with 4 registers and its answer, then function 3.
+    write_us = pytest.approx((17 + 8 + 8 + 13) * 11 / 0.0096 + 4 * 38.5 / 0.0096 + 40_000, abs=9)
+    assert (serial["writable"], serial["write_us"]) == (2, write_us)
+    assert (tcp["estimated"], tcp["writable"]) == (True, 0)
     assert (tcp["polls"][0]["needs_us"], tcp["polls"][0]["requests"][0]["bytes"]) == (None, 23)
 
 
@@ -97,13 +110,14 @@ def test_the_page_fits_80_columns_and_has_every_poll(rig: Path):
     page = "\n".join(lines)
     for text in (
         "serial:///dev/ttyUSB0 on north",
-        "9600 baud 8E1, 2 gears, 2 units, 3 polls, 3 requests",
+        "9600 baud 8E1, 2 gears, 2 units, 4 polls, 4 requests",
         "tcp://10.0.0.5:502 on south",
         "hr:0-5",
         "meter.fast",
         "a-pump-with-a-name-th…",
         "1 of 2 dead",
         "(an estimate)",
+        "writes 2 tags: one write takes up to 108.8 ms",
     ):
         assert text in page
     picture = lines[next(index for index, line in enumerate(lines) if line.startswith("FROM THE START")) + 1]

@@ -228,6 +228,18 @@ def problems_of(**changes: object) -> list[Problem]:
     return list(loaded(**changes)[1])
 
 
+def test_where_no_single_change_helps_everything_has_to_be_slower():
+    gears = "".join(
+        f"  - {{name: m{unit}, type: io_modbus, config: {{link: serial:///dev/ttyS0, unit_id: {unit}, max_dead: 0, "
+        "every: 50ms, tags: {x: {address: hr:0}, y: {address: hr:2}}}}\n"
+        for unit in (1, 2, 3)
+    )
+    text = f"fluxrig: 1\nmeta: {{name: test, version: 1.0.0}}\ngears:\n{gears}"
+    (problem,) = load_text(text)[1].errors
+    assert "may need 195.6 ms for what is due in 50.0 ms" in problem.message
+    assert problem.hint == "it holds if everything on this line is polled 4 times as slowly"
+
+
 def test_times_of_requests():
     model, problems = loaded(fast="5s")
     assert model, list(map(str, problems))
@@ -269,7 +281,7 @@ def test_every_remedy_helps(baud: int, more: dict[str, Any]):
     keys = {"baud": baud, **more}
     for problem in problems_of(**keys):
         remedies = re.findall(r"(every|baud|timeout|max_dead): (\w+)", problem.hint)
-        assert remedies or "no other rate" in problem.hint
+        assert remedies or "everything on this line" in problem.hint
         for key, value in remedies:
             changed = {"fast" if key == "every" else key: int(value) if value.isdigit() else value}
             assert problems_of(**{**keys, **changed}) == [], (key, value)

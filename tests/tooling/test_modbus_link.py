@@ -11,7 +11,7 @@ from fluxrig_tooling.rig import compile_rig, load_text
 from fluxrig_tooling.rig.problems import Problem
 
 GEAR = "  - {{name: {name}, type: io_modbus, config: {{link: {link}, {config}tags: {{x: {{address: hr:0}}}}}}}}\n"
-HEAD = "fluxrig: 1\nmeta: {name: test, version: 1.0.0}\ngears:\n"
+HEAD = "fluxrig: 1\nmeta: {name: test, version: 1.0.0}\nracks: [{name: r, board: BOARD}]\ngears:\n"
 
 
 def rig_of(*gears: tuple[str, str]) -> str:
@@ -21,7 +21,8 @@ def rig_of(*gears: tuple[str, str]) -> str:
         for name, (link, config) in zip("abc", gears, strict=False)
     ]
     names = ", ".join("abc"[: len(gears)])
-    return f"{HEAD}{''.join(lines)}  - {{name: show, type: console}}\nwires:\n  - {{from: [{names}], to: show}}\n"
+    head = HEAD.replace("BOARD", "ESP32_GENERIC" if "uart" in gears[0][0] else "GENERIC")
+    return f"{head}{''.join(lines)}  - {{name: show, type: console}}\nwires:\n  - {{from: [{names}], to: show}}\n"
 
 
 def compiled(link: str, config: str = "") -> dict[str, Any]:
@@ -155,6 +156,8 @@ def test_every_option_reaches_the_runtime():
         ("tcp://10.0.0.5/1", "write tcp://HOST"),
         ("tcp://user@10.0.0.5", "write tcp://HOST"),
         ('"tcp://[fe80::1"', "write tcp://HOST"),
+        ("tcp://plc 1", "write tcp://HOST"),
+        ("tcp://plc/", "write tcp://HOST"),
         ("rtu+tcp://", "write rtu+tcp://HOST or rtu+tcp://HOST:port"),
         ("serial://", "write tcp://HOST"),
         ("serial://ttyUSB0", "did you mean serial:///dev/ttyUSB0?"),
@@ -167,7 +170,7 @@ def test_what_is_no_link(link: str, hint: str):
     found = only_error((link, ""))
     assert found.message.endswith("is no link")
     assert hint in found.hint
-    assert (found.line, found.column) == (4, 1 + len("  - {name: a, type: io_modbus, config: {link: "))
+    assert (found.line, found.column) == (5, 1 + len("  - {name: a, type: io_modbus, config: {link: "))
 
 
 @pytest.mark.parametrize(
@@ -230,7 +233,7 @@ def test_gears_that_share_a_line_agree_on_it(first: str, second: str, says: str)
         ("serial:///dev/ttyS0", first), ("serial:///dev/ttyS0", f"unit_id: 2, every: 9s{second and ', '}{second}")
     )
     assert found.message == f"gears 'a' and 'b' share the line serial:///dev/ttyS0, but {says}"
-    assert found.line == 5
+    assert found.line == 6
 
 
 def test_what_belongs_to_a_gear_may_differ():
@@ -241,12 +244,28 @@ def test_what_belongs_to_a_gear_may_differ():
 
 def test_another_line_or_another_rack_is_none_of_their_business():
     assert problems_of(("serial:///dev/ttyS0", "baud: 9600"), ("serial:///dev/ttyS1", "")) == []
-    racks = "racks: [{name: r1}, {name: r2}]\ngears:\n"
-    text = rig_of(("serial:///dev/ttyS0", "baud: 9600"), ("serial:///dev/ttyS0", "")).replace("gears:\n", racks)
+    text = rig_of(("serial:///dev/ttyS0", "baud: 9600"), ("serial:///dev/ttyS0", ""))
+    text = text.replace("[{name: r, board: GENERIC}]", "[{name: r1}, {name: r2}]")
     text = text.replace("name: a,", "name: a, deploy: r1,").replace("name: b,", "name: b, deploy: r2,")
     text = text.replace("name: show,", "name: show, deploy: r1,").replace("[a, b]", "a")
     _, problems = load_text(text)
     assert [problem.severity for problem in problems] == ["warning"], list(map(str, problems))
+
+
+@pytest.mark.parametrize(
+    ("link", "board", "says", "hint"),
+    [
+        ("serial://uart1", "GENERIC", "uart1: board 'GENERIC' has no UARTs", "serial:///dev/ttyUSB0"),
+        ("serial://uart1", "RASPBERRY_PI", "uart1: board 'RASPBERRY_PI' has no UARTs", "serial:///dev/ttyUSB0"),
+        ("serial://uart1", "UNIX", "uart1: board 'UNIX' has no UARTs", "serial:///dev/ttyUSB0"),
+        ("serial:///dev/ttyS0", "RPI_PICO_W", "board 'RPI_PICO_W' has no serial ports", "serial://uart1"),
+    ],
+)
+def test_a_board_has_uarts_or_serial_ports(link: str, board: str, says: str, hint: str):
+    text = rig_of((link, "")).replace("GENERIC}", f"{board}}}").replace(f"ESP32_{board}", board)
+    (found,) = load_text(text)[1]
+    assert says in found.message
+    assert hint in found.hint
 
 
 @settings(max_examples=50)

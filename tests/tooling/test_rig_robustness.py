@@ -57,7 +57,9 @@ PATHS = [
     "gears.plc", "gears.plc.name", "gears.plc.type", "gears.plc.uns", "gears.plc.deploy", "gears.plc.on_error",
     "gears.plc.config", "gears.plc.config.link", "gears.plc.config.tags", "gears.plc.config.tags.flow",
     "gears.plc.config.tags.flow.range", "gears.plc.config.tags.flow.address", "gears.plc.config.tags.state.enum",
-    "gears.plc.config.groups", "gears.edge.config", "gears.edge.config.deadband", "gears.edge.config.tags",
+    "gears.plc.config.groups", "gears.plc.config.unit_id", "gears.plc.config.forbidden", "gears.plc.config.max_gap",
+    "gears.plc.config.baud", "gears.plc.config.pipeline", "gears.plc.config.response_time",
+    "gears.edge.config", "gears.edge.config.deadband", "gears.edge.config.tags",
     "gears.uns.config", "gears.uns.config.broker", "gears.uns.config.password", "gears.uns.config.keepalive", "wires",
     "wires.0", "wires.0.from", "wires.0.to", "wires.0.lane", "tests", "anything",
 ]  # fmt: skip
@@ -67,6 +69,8 @@ PATHS = [
 @example({"gears.plc.config.tags.flow.range": [float("inf"), float("nan")]})
 @example({"gears.plc.config.tags.flow.address": 10**30})
 @example({"gears.uns.config.broker": "mqtt://h:1\ud800"})
+@example({"gears.plc.config.link": "serial:///dev/ttyS0", "gears.plc.config.baud": 300})
+@example({"gears.plc.config.link": "tcp://h\ud800"})
 def test_the_example_with_any_value_anywhere(overrides: dict[str, Any]):
     model, problems = load(ROOT / "tooling/fluxrig_tooling/rig/examples/press.yaml", overrides)
     assert (model is None) == bool(problems.errors)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxrig.errors import LocalError
-from fluxrig_tooling.rig.units import parse_duration, parse_percent, parse_secret, parse_size
+from fluxrig_tooling.rig.units import duration_text, parse_duration, parse_percent, parse_secret, parse_size
 
 MS = {"ms": 1, "s": 1000, "m": 60 * 1000, "h": 3600 * 1000, "d": 24 * 3600 * 1000}
 BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4}
@@ -23,6 +23,12 @@ def refusal(parse, text: str) -> str:
 @given(st.integers(0, 36_500), st.sampled_from(list(MS)))
 def test_a_duration_is_its_number_times_its_unit(number, unit):
     assert parse_duration(f"{number}{unit}") == number * MS[unit]
+
+
+@given(st.integers(0, 36_500 * MS["d"]))
+def test_a_duration_is_written_so_that_it_is_read_again(ms):
+    assert parse_duration(duration_text(ms)) == ms
+    assert [duration_text(each) for each in (0, 1500, 2000, 90_000, 120_000)] == ["0ms", "1500ms", "2s", "90s", "2m"]
 
 
 @given(st.integers(0, 10**9), st.sampled_from(list(MS)), st.integers(0, 3))

@@ -10,7 +10,7 @@ import click
 from fluxrig_tooling.cli.common import json_option, print_json
 
 if TYPE_CHECKING:
-    from fluxrig_tooling.rig.manifest import Manifest
+    from fluxrig_tooling.rig.manifest import Manifest, Port
 
 folder_option = click.option(
     "--folder",
@@ -82,7 +82,10 @@ def _document(manifest: Manifest) -> dict[str, Any]:
         "summary": manifest.summary,
         "targets": manifest.targets,
         "sends_outside": manifest.sends_outside,
-        "inputs": {name: {"doc": port.doc, "required": port.required} for name, port in manifest.inputs.items()},
+        "inputs": {
+            name: {"doc": port.doc, "required": port.required, "hot_only": port.hot_only}
+            for name, port in manifest.inputs.items()
+        },
         "outputs": {name: {"doc": port.doc} for name, port in manifest.outputs.items()},
         "config": manifest.config,
         "examples": [{"doc": example.doc, "yaml": example.yaml} for example in manifest.examples],
@@ -96,12 +99,17 @@ def _lines(manifest: Manifest) -> list[str]:
     for title, ports in (("Inputs", manifest.inputs), ("Outputs", manifest.outputs)):
         if ports:
             lines += ["", f"{title}:"]
-            lines += [_entry(name + " (required)" * port.required, port.doc, 2) for name, port in ports.items()]
+            lines += [_entry(name + _facts(port), port.doc, 2) for name, port in ports.items()]
     lines += ["", "Config:", *_properties(manifest.config, 2)]
     for example in manifest.examples:
         lines += ["", "Example:", _entry("", example.doc, -2), ""]
         lines += ["  " + line for line in example.yaml.strip("\n").splitlines()]
     return lines
+
+
+def _facts(port: Port) -> str:
+    facts = ["required"] * port.required + ["no guaranteed wire"] * bool(port.hot_only)
+    return f" ({', '.join(facts)})" if facts else ""
 
 
 def _properties(schema: dict[str, Any], indent: int, root: dict[str, Any] | None = None) -> list[str]:

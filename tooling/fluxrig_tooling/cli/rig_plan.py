@@ -71,9 +71,11 @@ def _page(line: Line, found: dict[str, Any]) -> Iterator[str]:
     yield _summary(found)
     if not found["polls"]:
         yield "nothing is polled"
+        yield from _writes(found)
         return
     yield ""
     yield from _load(found)
+    yield from _writes(found)
     yield ""
     yield from _requests(found)
     yield ""
@@ -100,6 +102,12 @@ def _load(found: dict[str, Any]) -> Iterator[str]:
     if found["max_dead"]:
         dead = f"{found['max_dead']} of {len(found['units'])} dead"
         yield f"worst  {_bar(found['worst_utilisation'], 50)} {_percent(found['worst_utilisation'])}  {dead}"
+
+
+def _writes(found: dict[str, Any]) -> Iterator[str]:
+    if found["writable"]:
+        longest = f"one write takes up to {_time(found['write_us'])}, and goes ahead of all polls"
+        yield f"writes {_count(found['writable'], 'tag')}: {longest}"
 
 
 def _requests(found: dict[str, Any]) -> Iterator[str]:
@@ -162,7 +170,9 @@ def _cut(text: str, width: int) -> str:
 
 
 def _time(us: int) -> str:
-    return f"{us / 1000:.1f} ms" if abs(us) < 10_000_000 else f"{us / 1_000_000:.1f} s"
+    from fluxrig_tooling.rig.lower.io_modbus.bustime import time_text
+
+    return time_text(us)
 
 
 def _duration(ms: int) -> str:

@@ -6,6 +6,8 @@ and `fluxrig.modbus.values` (order, layout and slots of a request).
 
 from typing import Any
 
+from fluxrig.errors import LocalError
+from fluxrig_tooling.device import board
 from fluxrig_tooling.rig.lower.io_modbus.lines import Line, Member, survey
 from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
 from fluxrig_tooling.rig.lower.io_modbus.verdict import check_load
@@ -19,9 +21,10 @@ def lower_all(gears: list[GearSpec], rig: RigModel, problems: Problems) -> dict[
     """The compiled configs by gear. Mistakes go to `problems`; the result is then incomplete, and nobody may run it."""
     before = len(problems.errors)
     members, lines = survey(gears, problems)
-    for gear in gears:
+    for member in members:
+        _check_device(member, rig, problems)
         if rig.complete:
-            _check_commands(gear, rig, problems)
+            _check_commands(member.gear, rig, problems)
     if len(problems.errors) == before:
         for line in lines:
             check_load(line, problems)
@@ -52,6 +55,22 @@ def _compiled(member: Member) -> dict[str, Any]:
         "expires_ms": config["expires"],
         "write_queue": config["write_queue"],
     }
+
+
+def _check_device(member: Member, rig: RigModel, problems: Problems) -> None:
+    """A microcontroller has UARTs, and where there is an operating system, it has serial ports."""
+    link = member.link
+    if link is None or not link.is_serial:
+        return
+    try:
+        found = board.load(rig.rack(member.gear.rack).board)
+    except LocalError:
+        return  # which is reported at the rack
+    is_controller = found.target == "micropython" and bool(found.mcu)
+    if is_controller != link.is_uart:
+        what = "serial ports of an operating system" if is_controller else "UARTs"
+        hint = f"write serial://{'uart1' if is_controller else '/dev/ttyUSB0'}, or name another board at the rack"
+        problems.error(member.gear.at("link"), f"{link.device}: board {found.name!r} has no {what}", hint)
 
 
 def _check_commands(gear: GearSpec, rig: RigModel, problems: Problems) -> None:

@@ -11,9 +11,17 @@ Over TCP nobody knows what the way costs: what is said there is an estimate, the
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fluxrig.modbus.pdu import read_size
+from fluxrig.modbus.pdu import (
+    MASK_WRITE_REGISTER,
+    READ_WRITE_MULTIPLE_REGISTERS,
+    WRITE_MULTIPLE_COILS,
+    WRITE_MULTIPLE_REGISTERS,
+    read_size,
+)
+from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES
 from fluxrig_tooling.rig.lower.io_modbus.link import RTU, RTU_OVER_TCP, TCP, Link
 from fluxrig_tooling.rig.lower.io_modbus.planner import Request
+from fluxrig_tooling.rig.lower.io_modbus.point import Point
 
 REQUEST_BYTES = 8
 """A read on a serial line: unit, function, address, count, CRC."""
@@ -38,8 +46,7 @@ class BusTime:
 
     def answered(self, request: Request) -> int:
         """The time of one request with its answer."""
-        wire = self._characters(REQUEST_BYTES) + self._characters(answer_bytes(request))
-        return self._pause + wire + self.link.silence_us + self.response_ms * 1000
+        return self._exchange(REQUEST_BYTES, answer_bytes(request))
 
     def unanswered(self, request: Request) -> int:
         """The time of one request whose answer does not come."""
@@ -47,9 +54,27 @@ class BusTime:
         return self._pause + self._characters(REQUEST_BYTES) + waited
 
     def poll(self, requests: Sequence[Request]) -> int:
-        """The time of all of `requests`, of which the link carries some at once."""
-        total = sum(self.answered(request) for request in requests)
-        return -(-total // self.link.options["pipeline"])
+        """The time of all of `requests`, of which the link may carry some at once."""
+        times = [self.answered(request) for request in requests]
+        at_once = self.link.options["pipeline"]
+        return sum(times) if at_once == 1 else -(-len(times) // at_once) * max(times)
+
+    def write(self, point: Point) -> int:
+        """The time of writing a point once, and of reading it back once where that is asked for."""
+        write = point.write
+        if write is None:
+            return 0
+        count = point.width
+        packed = (count + 7) // 8 if point.table in BIT_TABLES else 2 * count
+        asked, answered = {
+            WRITE_MULTIPLE_COILS: (9 + packed, 8),
+            WRITE_MULTIPLE_REGISTERS: (9 + packed, 8),
+            MASK_WRITE_REGISTER: (10, 10),
+            READ_WRITE_MULTIPLE_REGISTERS: (13 + packed, 5 + packed),
+        }.get(write.function, (8, 8))
+        time = self._exchange(asked, answered)
+        reads_back = write.verify and write.function != READ_WRITE_MULTIPLE_REGISTERS
+        return time + self._exchange(REQUEST_BYTES, ANSWER_BYTES + packed) if reads_back else time
 
     def bytes_of(self, request: Request) -> int:
         """Bytes of the request and its answer."""
@@ -57,6 +82,11 @@ class BusTime:
         if self.link.kind == TCP:
             return TCP_REQUEST_BYTES + TCP_ANSWER_BYTES + data
         return REQUEST_BYTES + ANSWER_BYTES + data
+
+    def _exchange(self, asked: int, answered: int) -> int:
+        """The time of a request of `asked` bytes and its answer."""
+        wire = self._characters(asked) + self._characters(answered)
+        return self._pause + wire + self.link.silence_us + self.response_ms * 1000
 
     @property
     def _pause(self) -> int:
@@ -72,3 +102,8 @@ class BusTime:
 def answer_bytes(request: Request) -> int:
     """Bytes of the answer on a serial line."""
     return ANSWER_BYTES + read_size(request.function, request.count)
+
+
+def time_text(us: int) -> str:
+    """A time for people: `47.5 ms`, or from ten seconds on `12.3 s`."""
+    return f"{us / 1000:.1f} ms" if abs(us) < 10_000_000 else f"{us / 1_000_000:.1f} s"

@@ -85,6 +85,15 @@ class Line:
         apart_ms = link.options["timeout"] + max(link.options["timeout"], link.options["reconnect_min"])
         return Load(tasks, Deaths(limit, max(extra, 0), 1000 * apart_ms))
 
+    def writes(self) -> list[int]:
+        """What writing each tag takes that may be written, in us."""
+        return [
+            BusTime(self.link, member.response_ms).write(point)
+            for member in self.members
+            for point in member.points
+            if point.write
+        ]
+
     def place(self) -> None:
         """Give an offset to each poll without one."""
         if self.link.is_serial:

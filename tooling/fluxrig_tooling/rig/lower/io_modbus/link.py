@@ -61,6 +61,9 @@ LINE_KEYS = (
 FIXED_SILENCE_US = 1750
 """The silence between frames above 19200 baud (SL section 2.5.1.1)."""
 
+_HOST = re.compile(r"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?")
+"""A name or IPv4 address, or an IPv6 address, which may name an interface."""
+
 _DEVICE = re.compile(r"/[^\s?#]+|uart[0-9]+|[Cc][Oo][Mm][0-9]+")
 _UART = re.compile(r"uart[0-9]+")
 
@@ -82,6 +85,11 @@ class Link:
     @property
     def is_serial(self) -> bool:
         return self.kind == RTU
+
+    @property
+    def is_uart(self) -> bool:
+        """Whether it is a UART of a microcontroller, which has pins."""
+        return bool(_UART.fullmatch(self.device))
 
     @property
     def character_bits(self) -> int:
@@ -174,7 +182,7 @@ def _endpoint(gear: GearSpec, problems: Problems) -> tuple[str, int]:
     else:
         if url.username is not None or url.path or url.query or url.fragment:
             host = None
-    if not host or not port:
+    if not host or not _HOST.fullmatch(host) or not port:
         scheme = _scheme(gear)
         _no_link(gear, problems, f"write {scheme}://HOST or {scheme}://HOST:port, the port from 1 to 65535")
         return "", DEFAULT_PORT

@@ -9,7 +9,7 @@ from fluxrig_tooling.rig.lower.io_modbus.lines import Line
 from fluxrig_tooling.rig.lower.io_modbus.planner import Request
 from fluxrig_tooling.rig.lower.io_modbus.polls import Poll
 
-LONGEST_STRETCH = 60
+LONGEST_STRETCH = 10
 """How many of the shortest periods the timetable shows at most."""
 
 
@@ -17,27 +17,30 @@ def report(line: Line) -> dict[str, Any]:
     """The line as a document for JSON. Times are us unless they say ms.
 
     `utilisation` is the part of the time that the line is in use, `worst_utilisation` the same with `max_dead` units
-    dead. Of each poll, `needs_us` is what may have to be done within one of its periods, itself included, in the worst
-    case, and `spare_us` what is left; both are None where the times are an estimate, which is then said.
+    dead. `writable` counts the tags that may be written, and `write_us` is the longest time of one write, reading back
+    included: writes go ahead of polls and are not part of the load. Of each poll, `needs_us` is what may have to be
+    done within one of its periods, itself included, in the worst case, and `spare_us` what is left of it. Where the
+    times are an estimate, which is said, there is no worst case: it is None.
     """
     polls = line.polls
-    load = line.load()
-    needs = [load.demand(task.period) if line.link.is_serial else None for task in load.tasks]
+    load, link = line.load(), line.link
+    needs = [load.demand(task.period) if link.is_serial else None for task in load.tasks]
     times = [bus.poll(poll.requests) for poll, bus in polls]
+    writes = line.writes()
     return {
         "rack": line.rack,
-        "line": line.link.line,
-        "kind": line.link.kind,
-        "settings": {key: line.link.options[key] for key in ("baud", "parity", "stop_bits")}
-        if line.link.is_serial
-        else {},
+        "line": link.line,
+        "kind": link.kind,
+        "settings": {key: link.options[key] for key in ("baud", "parity", "stop_bits") if link.is_serial},
         "gears": [member.gear.name for member in line.members],
         "units": line.units,
-        "max_dead": line.max_dead if line.link.is_serial else 0,
-        "estimated": not line.link.is_serial,
-        "holds": not line.link.is_serial or load.overload() is None,
+        "max_dead": line.max_dead if link.is_serial else 0,
+        "estimated": not link.is_serial,
+        "holds": not link.is_serial or load.overload() is None,
         "utilisation": sum(time / poll.every_ms / 1000 for time, (poll, _) in zip(times, polls, strict=True)),
-        "worst_utilisation": float(load.worst_utilisation) if line.link.is_serial else None,
+        "worst_utilisation": float(load.worst_utilisation) if link.is_serial else None,
+        "writable": len(writes),
+        "write_us": max(writes, default=0),
         "polls": [_poll(poll, bus, time, need) for (poll, bus), time, need in zip(polls, times, needs, strict=True)],
     }
 

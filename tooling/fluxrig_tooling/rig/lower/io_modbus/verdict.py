@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from fluxrig_tooling.rig.lower.io_modbus.busload import Load, Overload
+from fluxrig_tooling.rig.lower.io_modbus.bustime import time_text
 from fluxrig_tooling.rig.lower.io_modbus.lines import Line
 from fluxrig_tooling.rig.lower.io_modbus.polls import Poll
 from fluxrig_tooling.rig.model import Problems
@@ -14,6 +15,9 @@ BAUDS = (9600, 19_200, 38_400, 57_600, 115_200)
 
 LONGEST_MS = DURATIONS["d"]
 """No slower rate is suggested."""
+
+SLOWER = (2, 3, 4, 5, 10, 20, 50, 100)
+"""By how much everything is slowed down, where no single change is enough."""
 
 _MANTISSAS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 ROUND_MS = sorted({int(mantissa * 10**power) for mantissa in _MANTISSAS for power in range(1, 8)} | {60_000, 3_600_000})
@@ -34,17 +38,12 @@ def check_load(line: Line, problems: Problems) -> None:
     with_dead = f"with {dead} of {len(line.units)} units dead, " if dead else ""
     message = (
         f"group {poll.group!r} of gear {poll.gear!r} cannot be polled every {duration_text(poll.every_ms)}: {with_dead}"
-        f"the line {line.link.line} may need {milliseconds(needs)} for what is due in {milliseconds(window)}, "
-        f"{milliseconds(needs - window)} too much"
+        f"the line {line.link.line} may need {time_text(needs)} for what is due in {time_text(window)}, "
+        f"{time_text(needs - window)} too much"
     )
     remedies = list(_remedies(line, poll, load, overload))
-    hint = f"it holds with {listed(remedies, 'or')}" if remedies else "no other rate, baud or timeout alone is enough"
+    hint = f"it holds with {listed(remedies, 'or')}" if remedies else _everything_slower(line)
     problems.error(poll.every_at, message, hint)
-
-
-def milliseconds(us: int) -> str:
-    """A time as text: one digit behind the point."""
-    return f"{us / 1000:.1f} ms"
 
 
 def _remedies(line: Line, poll: Poll, load: Load, overload: Overload) -> Iterator[str]:
@@ -75,6 +74,15 @@ def _remedies(line: Line, poll: Poll, load: Load, overload: Overload) -> Iterato
             yield f"reconnect_min: {duration_text(pause)}"
         if holds(max_dead=0):
             yield "max_dead: 0 (deadlines may then be missed while a unit is dead)"
+
+
+def _everything_slower(line: Line) -> str:
+    """What to say where no single change is enough."""
+    for factor in SLOWER:
+        every = {(poll.gear, poll.group): factor * poll.every_ms for poll, _ in line.polls}
+        if line.load(every=every).overload() is None:
+            return f"it holds if everything on this line is polled {factor} times as slowly"
+    return "poll less, poll it more slowly, or use another line for some of it"
 
 
 def _registers_too_many(line: Line, poll: Poll, overload: Overload) -> int:
