@@ -146,9 +146,10 @@ class Host:
     async def serial(self, options: dict) -> Stream:
         """Open a serial line: 8 data bits, all 256 values unharmed both ways. Input that waits there is discarded.
 
-        `options`: `path` (text: "/dev/ttyUSB0", or "uart1" on a device), `baud` (int), `parity` ("none", "even" or
-        "odd"), `stop_bits` (1 or 2), `rs485` (bool: the driver switches the transceiver, by RTS), `direction_pin`,
-        `tx_pin` and `rx_pin` (int or None: pins of a device; the first is high while bytes are sent). None may be missing.
+        `options`, all of which must be there: `path` (text: "/dev/ttyUSB0", or "uart1" on a device), `baud` (int),
+        `parity` ("none", "even" or "odd"), `stop_bits` (1 or 2), `rs485` (bool: the driver switches the transceiver, by
+        RTS), `direction_pin`, `tx_pin` and `rx_pin` (int or None: pins of a device; the first is high while bytes are
+        sent).
 
         A line has one user: the others of this platform are kept out where it can. LocalError when there never was such
         a line, it may not be opened, or the platform cannot do what an option asks. TransientError when it is in use,
