@@ -104,6 +104,8 @@ def test_a_rig_file_becomes_read_plans():
         ("max_bits: 0", "at least 1"),
         ("max_registers: 1", "tag 'x' takes 2 registers, and a request reads at most 1 (max_registers)"),
         ("write_queue: 0", "at least 1"),
+        ("expires: 0s", "expires is at least 1ms"),
+        ("retry_refused: 0s", "retry_refused is at least 1ms"),
     ],
 )
 def test_a_mistake_in_what_is_polled_is_reported(config: str, says: str):
@@ -131,6 +133,22 @@ def test_groups_have_their_own_periods_and_requests():
     assert timings == {"fast": ("fast", 20), "slow": ("slow", 60_000), "default": ("default", 200)}
     spans = {poll["name"]: [request[1:3] for request in poll["requests"]] for poll in config["polls"]}
     assert spans == {"default": [[0, 1]], "fast": [[1, 1], [3, 1]], "slow": [[2, 1]]}
+
+
+def test_units_of_a_group_are_polled_each_by_itself():
+    config = compiled(
+        "link: tcp://a\n"
+        "unit_id: 7\n"
+        "groups: {slow: {every: 4s}}\n"
+        "tags:\n"
+        "  a: {address: hr:0}\n"
+        "  b: {address: hr:1, unit_id: 3}\n"
+        "  c: {address: hr:2}\n"
+        "  d: {address: hr:3, unit_id: 3, group: slow}\n"
+    )
+    polls = [(poll["name"], poll["group"], poll["unit_id"], poll["phase_ms"]) for poll in config["polls"]]
+    assert polls == [("slow", "slow", 3, 666), ("default.3", "default", 3, 0), ("default.7", "default", 7, 333)]
+    assert [[request[1] for request in poll["requests"]] for poll in config["polls"]] == [[3], [1], [0, 2]]
 
 
 def test_a_group_without_tags_is_pointed_out():

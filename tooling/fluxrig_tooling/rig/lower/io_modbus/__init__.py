@@ -23,6 +23,7 @@ def lower_all(gears: list[GearSpec], rig: RigModel, problems: Problems) -> dict[
     members, lines = survey(gears, problems)
     for member in members:
         _check_device(member, rig, problems)
+        _check_times(member.gear, problems)
         if rig.complete:
             _check_commands(member.gear, rig, problems)
     if len(problems.errors) == before:
@@ -71,6 +72,12 @@ def _check_device(member: Member, rig: RigModel, problems: Problems) -> None:
         what = "serial ports of an operating system" if is_controller else "UARTs"
         hint = f"write serial://{'uart1' if is_controller else '/dev/ttyUSB0'}, or name another board at the rack"
         problems.error(member.gear.at("link"), f"{link.device}: board {found.name!r} has no {what}", hint)
+
+
+def _check_times(gear: GearSpec, problems: Problems) -> None:
+    for key in ("expires", "retry_refused"):
+        if gear.config[key] < 1:
+            problems.error(gear.at(key), f"{key} is at least 1ms")
 
 
 def _check_commands(gear: GearSpec, rig: RigModel, problems: Problems) -> None:
