@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from tests.bench.figure import Figure
 
-AREAS = ("bus", "codec", "memory", "modbus", "modbus_cycle", "scheduler", "start")
+AREAS = ("bus", "codec", "memory", "modbus", "modbus_cycle", "modbus_fleet", "modbus_lateness", "scheduler", "start")
 
 
 def main() -> int:
@@ -79,7 +79,8 @@ def _sign(figure: Figure) -> str:
 def _show(figures: list[Figure]) -> None:
     table = Table(title=" | ".join(_machine().values()))
     for heading in ("area", "figure", "ours", "peer", "ratio", "goal", "met"):
-        table.add_column(heading, justify="right" if heading in ("ours", "ratio", "goal") else "left")
+        justify: JustifyMethod = "right" if heading in ("ours", "ratio", "goal") else "left"
+        table.add_column(heading, justify=justify, overflow="fold")
     for figure in figures:
         table.add_row(
             figure.area,
