@@ -92,6 +92,7 @@ class Line:
         """
         unit_id = requests[0].unit_id
         self.expect_unit(unit_id)
+        requests = list(requests)  # whose order changes when some are asked again
         at = 0
         while at < len(requests):
             await self._turns.take(deadline)
@@ -129,7 +130,11 @@ class Line:
                     if not (is_reused or self._alive) or self._heard or not requests[at].repeatable:
                         self._note_link(NOT_CONNECTED, str(exc))
                         raise LineError(str(exc), reason=NOT_CONNECTED)
-                    self._next -= len(self._unanswered())
+                    # The answers may have come in another order.
+                    unanswered = self._unanswered()
+                    answered = self._next - len(unanswered)
+                    requests[answered : self._next] = unanswered
+                    self._next = answered
         except LineError as exc:
             for request in self._unanswered() + requests[self._next :]:
                 request.fail(exc)

@@ -32,6 +32,7 @@ class RtuLine(Line):
         self._turnaround_ms = config["turnaround_ms"]
         self._local_echo = config["local_echo"]
         self._ready_at: int | None = None
+        self._late: dict = {}  # {unit id: ticks until which it may still answer what it did not}
 
     async def _exchange(self, stream: Stream, unit: Rest, requests: list, deadline: int | None) -> None:
         first = self._next
@@ -46,11 +47,13 @@ class RtuLine(Line):
                 self._heard = False
                 self._alive = True
                 self.exceptions += 1
+                self._late.pop(request.unit_id, None)
                 request.fail(exc)
                 if exc.exception_code in GATEWAY_CODES:
                     self._next = index + 1
                     raise Unreachable(str(exc), reason=exc.reason)
             else:
+                self._late.pop(request.unit_id, None)
                 request.take(data, self._clock.wall_ns())
         self._next = len(requests)
 
@@ -91,6 +94,7 @@ class RtuLine(Line):
         )
         left_us = self._timeout_us + on_the_wire * self._byte_us
         limit = clock.ticks_add(clock.ticks_us(), left_us)
+        self._late[request.unit_id] = clock.ticks_add(limit, self._timeout_us)
         while left_us > 0:
             if receiver.damaged:
                 left_us = min(left_us, self.QUIET_US)
@@ -114,6 +118,19 @@ class RtuLine(Line):
             return None
         waited = f"no answer within {self._timeout_us // 1000} ms"
         raise Unanswered(f"{waited}, {receiver.received} bytes came" if receiver.received else waited)
+
+    async def _is_open(self, request: Request) -> bool:
+        # Its rest is over by then nearly always. Not after a step of the wall clock, a failure before the timeout, or
+        # for what is tried all the same.
+        late = self._late.get(request.unit_id)
+        if late is not None:
+            left_us = self._clock.ticks_diff(late, self._clock.ticks_us())
+            if 0 < left_us <= 2 * (self._timeout_us + MAX_FRAME * self._byte_us):  # more: the ticks have wrapped since
+                await self._clock.sleep_until(late)
+        return await super()._is_open(request)
+
+    def _forget(self) -> None:
+        self._late = {}
 
     def _unanswered(self) -> list:
         return []  # the request under way is the one at `_next`
