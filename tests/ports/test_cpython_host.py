@@ -13,11 +13,11 @@ import pytest
 from fluxrig.errors import LocalError
 from fluxrig_ports.cpython import loop
 from fluxrig_ports.cpython.host import CPythonHost
-from tests.ports import test_host_clock, test_host_serial, test_host_tcp
+from tests.ports import test_host_clock, test_host_serial, test_host_tcp, test_host_tcp_reads
 
 ON_OUR_LOOP = [
     test
-    for module in (test_host_clock, test_host_serial, test_host_tcp)
+    for module in (test_host_clock, test_host_serial, test_host_tcp, test_host_tcp_reads)
     for name, test in vars(module).items()
     if name.startswith("test_") and inspect.iscoroutinefunction(test)
 ]

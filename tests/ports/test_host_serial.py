@@ -174,6 +174,20 @@ async def test_close_ends_the_read_of_another_task():
     assert (await raises_async(TransientError, line.write(b"x"))).path == path
 
 
+async def test_close_in_the_moment_when_something_arrives():
+    host, line, path = await opened("keeps")
+    for turns in range(3):
+        reading = asyncio.create_task(line.read(10))
+        await host.clock.sleep_ms(1)
+        ask("line_sends", path, b"x".hex())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await line.close()
+        assert await host.clock.wait_for(finished(reading), LIMIT_MS) in (b"x", b"")
+        line = await host.serial(options(path))
+    await line.close()
+
+
 async def test_what_was_written_before_close_arrives():
     _, line, path = await opened("keeps")
     await line.write(b"the last word")

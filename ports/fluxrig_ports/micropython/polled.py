@@ -66,7 +66,9 @@ class PolledStream(Stream):
             raise
         finally:
             self._reader = None
-        return data or self._end()
+        if not data and self._file is not None:
+            return self._end()
+        return data
 
     def discard(self) -> int:
         dropped = 0
@@ -121,7 +123,7 @@ class PolledStream(Stream):
         return self._file.write(data)
 
     def _end(self) -> bytes:
-        """What `read` returns, or raises, when nothing more will come or the stream has been closed."""
+        """What `read` returns, or raises, when nothing more will come."""
         raise NotImplementedError
 
     def _lost(self, fault: OSError | None) -> FluxError:
