@@ -1,7 +1,7 @@
 """What can go wrong between a Modbus client and a server: the faults, and what is sent instead of an answer.
 
-Nothing here does I/O or waits. `tests.peers.proxy` plays these over sockets, `tests.interop.test_io_modbus_faults` under
-the virtual clock.
+Nothing here does I/O or waits: `tests.peers.proxy` plays these over sockets, tests/interop/test_modbus_drawn_faults.py
+under the virtual clock.
 
 Registers say who they are, so that a value that reached the wrong tag shows: see `Plant`.
 """
@@ -14,6 +14,15 @@ HALF_OPEN = object()
 
 CLOSE = object()
 """Sent in place of bytes: the connection ends."""
+
+
+@dataclass(frozen=True)
+class Slowly:
+    """Bytes sent in pieces, `step_ms` apart. On TCP, where bytes keep their order, nothing else comes between them."""
+
+    pieces: list[bytes]
+    step_ms: int
+
 
 IDS = 64
 """Registers of a plant that differ from one another. A value is IDS * generation + id."""
@@ -38,7 +47,8 @@ class Exchange:
 
 
 Acts = list[tuple[int, object]]
-"""(ms after the request, bytes or one of the marks above), in order."""
+"""(ms after the request, bytes or what stands in their place above), in order. What happens at the same time
+happens without anything else in between."""
 
 
 @dataclass
@@ -90,9 +100,8 @@ def lost(exchange: Exchange, amount: int) -> Acts:
 def pieces(exchange: Exchange, amount: int) -> Acts:
     """In odd pieces, some ms apart, together within half the timeout."""
     answer, size = exchange.answer, 1 + amount % 7
-    starts = range(0, len(answer), size)
-    step_ms = exchange.timeout_ms // 2 // len(starts)
-    return [(number * step_ms, answer[start : start + size]) for number, start in enumerate(starts)]
+    cut = [answer[start : start + size] for start in range(0, len(answer), size)]
+    return [(0, Slowly(cut, exchange.timeout_ms // 2 // len(cut)))]
 
 
 # On TCP.
@@ -113,11 +122,12 @@ def stale(exchange: Exchange, amount: int) -> Acts:
 
 
 def cut_off(exchange: Exchange, amount: int) -> Acts:
-    return [(0, exchange.answer[: amount % len(exchange.answer)])]
+    """A part of the answer, and nothing more: a stream of TCP does not go on after a gap."""
+    return [(0, exchange.answer[: amount % len(exchange.answer)]), (0, HALF_OPEN)]
 
 
 def cut_off_and_closed(exchange: Exchange, amount: int) -> Acts:
-    return [*cut_off(exchange, amount), (1, CLOSE)]
+    return [*cut_off(exchange, amount)[:1], (0, CLOSE)]
 
 
 def closed(exchange: Exchange, amount: int) -> Acts:
@@ -176,7 +186,7 @@ TCP_FAULTS: dict[str, Callable[[Exchange, int], Acts]] = {
 }
 
 
-# On a serial line. A unit that answers later than twice the timeout, or twice, is out of scope: nothing in a frame tells.
+# On a serial line. An answer later than twice the timeout, or once more, is out of scope: nothing in a frame tells.
 
 
 def late(exchange: Exchange, amount: int) -> Acts:
@@ -199,6 +209,10 @@ def noise_before(exchange: Exchange, amount: int) -> Acts:
 
 def noise_after(exchange: Exchange, amount: int) -> Acts:
     return [(0, exchange.answer + noise(amount, 1 + amount % 40)), (amount % 50, noise(amount + 1, 4))]
+
+
+def cut_short(exchange: Exchange, amount: int) -> Acts:
+    return [(0, exchange.answer[: amount % len(exchange.answer)])]
 
 
 def babble(exchange: Exchange, amount: int) -> Acts:
@@ -226,7 +240,7 @@ SERIAL_FAULTS: dict[str, Callable[[Exchange, int], Acts]] = {
     "pieces": pieces,
     "late": late,
     "damaged": damaged,
-    "cut off": cut_off,
+    "cut short": cut_short,
     "noise before": noise_before,
     "noise after": noise_after,
     "babble": babble,
