@@ -3,7 +3,7 @@
 On a serial line (MODBUS over Serial Line V1.02, section 2.5.1): the silence before the request, or the longer delay
 that the device wants; the request, 8 characters; the silence by which the device knows its end; what the device takes
 to begin its answer; the answer, 5 characters around the data. An answer that does not come costs the timeout, which
-begins when the request is sent, and the characters that the runtime waits for beyond it.
+begins when the request is sent, and the characters that the runtime waits for beyond it, in whole milliseconds.
 
 Over TCP nobody knows what the way costs: what is said there is an estimate, the device's time for each request.
 """
@@ -50,8 +50,10 @@ class BusTime:
 
     def unanswered(self, request: Request) -> int:
         """The time of one request whose answer does not come."""
-        waited = self.link.byte_us * (REQUEST_BYTES + answer_bytes(request)) + self.link.options["timeout"] * 1000
-        return self._pause + self._characters(REQUEST_BYTES) + waited
+        waited_ms = self.link.options["timeout"] + -(
+            -self.link.byte_us * (REQUEST_BYTES + answer_bytes(request)) // 1000
+        )
+        return self._pause + self._characters(REQUEST_BYTES) + 1000 * waited_ms
 
     def poll(self, requests: Sequence[Request]) -> int:
         """The time of all of `requests`, of which the link may carry some at once."""
