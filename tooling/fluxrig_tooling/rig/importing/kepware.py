@@ -14,7 +14,7 @@ from fluxrig_tooling.rig.importing import reading
 from fluxrig_tooling.rig.importing.model import BIT_TABLES, WIDE, Device, Options, TagEntry
 from fluxrig_tooling.rig.importing.names import short
 from fluxrig_tooling.rig.nodes import Scalar
-from fluxrig_tooling.rig.problems import Problems
+from fluxrig_tooling.rig.problems import Location, Problems
 from fluxrig_tooling.rig.table import Row, read_rows
 
 DEFAULT_ORDER = "CDAB"
@@ -59,7 +59,7 @@ def read_kepware(data: bytes, options: Options, problems: Problems) -> list[Devi
     device = Device("plc", options.link, options.unit_id)
     writable = 0
     for row in rows[1:]:
-        reader = _RowReader(dict(zip(head, row, strict=False)), problems, options)
+        reader = _RowReader(row[0].at, dict(zip(head, row, strict=False)), problems, options)
         tag = reader.tag()
         if tag:
             device.tags.append(tag)
@@ -86,7 +86,8 @@ def looks_like_kepware(head: Row) -> bool:
 class _RowReader:
     """Reads one row."""
 
-    def __init__(self, cells: dict[str, Scalar], problems: Problems, options: Options):
+    def __init__(self, at: Location, cells: dict[str, Scalar], problems: Problems, options: Options):
+        self._at = at
         self._cells = cells
         self._problems = problems
         self._options = options
@@ -101,8 +102,9 @@ class _RowReader:
             if self._text("Scan Rate"):
                 tag.every_ms = reading.duration_of(self._text("Scan Rate"))
         except LocalError as exc:
-            at = self._cells[exc.fields.get("column", "Tag Name")].at
-            self._problems.error(at, f"{short(name)} is left out: {exc}", exc.fields.get("hint", ""))
+            cell = self._cells.get(exc.fields.get("column", ""))
+            message = f"{short(name)} is left out: {exc}"
+            self._problems.error(cell.at if cell else self._at, message, exc.fields.get("hint", ""))
             return None
         tag.unit = self._text("Eng Units") or self._text("Engineering Units")
         tag.doc = self._text("Description")
@@ -122,7 +124,7 @@ class _RowReader:
             table, address, bit = reading.address_of(reference, Options())
         except LocalError as exc:
             raise LocalError(str(exc), column="Address", **exc.fields) from exc
-        tag = TagEntry(name, self._cells["Tag Name"].at, table, address, bit=bit)
+        tag = TagEntry(name, self._at, table, address, bit=bit)
         if is_text:
             tag.type, tag.keys["length"] = "string", is_text[2]
             tag.order = "" if is_text[3].upper() == "H" else "BADC"
