@@ -32,7 +32,7 @@ def fluxrig(count: int, flux: str) -> list[float]:
                 note()
                 await write(data)
 
-            stream.write = noting
+            stream.write = noting  # type: ignore[method-assign]
             return stream
 
     rack = Rack(ListeningHost(tempfile.gettempdir()), unpack(Path(flux).read_bytes()))
