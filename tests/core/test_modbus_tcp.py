@@ -244,7 +244,8 @@ def test_a_gateway_that_cannot_reach_the_unit_is_remembered_until_something_is_s
     for code in (10, 11):
         bench = Bench((5,))
         assert receive(bench.transactions, frame(1, UNIT, bytes((0x83, code)))) == 1
-        assert bench.transactions.unreachable.exception_code == code
+        unreachable = bench.transactions.unreachable
+        assert unreachable is not None and unreachable.exception_code == code
         bench.ask((6,))
         assert bench.transactions.unreachable is None
 

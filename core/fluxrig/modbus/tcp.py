@@ -159,6 +159,7 @@ class Transactions:
         request = entry[1]
         if unit_id != request.unit_id:
             raise RemoteError(f"unit {request.unit_id} was asked, unit {unit_id} answered", unit_id=unit_id)
+        answer: tuple
         try:
             answer = (request, read_answer(pdu, request.prefix, request.size), None)
         except ExceptionResponse as exc:
