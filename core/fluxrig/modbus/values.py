@@ -64,10 +64,14 @@ class ReadPlan:
                 reason = _REASONS.get(kind, NOT_A_NUMBER)
                 self._conversions.append((tag, _CONVERTERS[kind](*parameters), reason))
 
+        self._is_raw = not (self._bits or self._floats or self._conversions or self._bounds)
+
     def read(self, payload: bytes, data: dict, bad: dict) -> None:
         """Put the value of every tag into `data`. One that is not good is None there, with its reason in `bad`."""
         raws = self._unpack(payload if self._pick is None else self._pick(payload))
         fill(data, self.tags, raws)
+        if self._is_raw:
+            return
         for tag, mask, off, on in self._bits:
             data[tag] = on if data[tag] & mask else off
         if self._floats:
