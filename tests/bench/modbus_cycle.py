@@ -14,7 +14,7 @@ from tests.bench.modbus_cycle_clients import FRAGMENTS, TAGS
 from tests.libmodbus import running_server
 
 AREA = "modbus_cycle"
-ROUNDS = 12
+ROUNDS = 20
 ONE_BY_ONE = "pymodbus async, a request a tag"
 MERGED = "pymodbus async, the same requests"
 

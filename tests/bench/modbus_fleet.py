@@ -22,12 +22,12 @@ from tests.libmodbus import running_server
 AREA = "modbus_fleet"
 SERVERS = 200
 PERIOD_MS = 100
-ROUNDS = 3
+ROUNDS = 2
 BARE = "as many tasks that only sleep"
 SERVERS_A_PROCESS = 400
 """libmodbus waits with `select`, which knows 1024 descriptors: a listener and a connection for each server."""
 
-SEARCH_S = 45
+SEARCH_S = 40
 """After this time no more servers are tried."""
 
 RIG = """\
