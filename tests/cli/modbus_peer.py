@@ -87,7 +87,7 @@ def running_peer(unit_ids: tuple[int, ...] = (1, 3), path: str = "", **options: 
             )
         await server.serve_forever(background=True)
         if not path:
-            peer.port = server.transport.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+            peer.port = server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
         return server
 
     loop = asyncio.new_event_loop()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from fluxrig.errors import FluxError, TransientError
 from fluxrig.modbus.pdu import TABLES, ExceptionResponse, read_request
 from fluxrig.modbus.request import Request
-from fluxrig_tooling.cli.modbus.learning import Round, Sample
+from fluxrig_tooling.cli.modbus.learning.panel import Reading
+from fluxrig_tooling.cli.modbus.learning.ranking import Round, Sample
 from fluxrig_tooling.cli.modbus.options import Target
-from fluxrig_tooling.cli.modbus.panel import Reading
 from fluxrig_tooling.cli.modbus.reading import chunks, items
 from fluxrig_tooling.cli.modbus.session import Session, opened
 from fluxrig_tooling.cli.modbus.small_rig import Device

@@ -14,9 +14,9 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.cli.common import json_option, print_json, refused
 from fluxrig_tooling.cli.modbus.area import Area, Registers
 from fluxrig_tooling.cli.modbus.learned import document, show, show_tags
-from fluxrig_tooling.cli.modbus.learning import rank
+from fluxrig_tooling.cli.modbus.learning.panel import Reading, parse_reading
+from fluxrig_tooling.cli.modbus.learning.ranking import rank
 from fluxrig_tooling.cli.modbus.options import DURATION, Target, target_options
-from fluxrig_tooling.cli.modbus.panel import Reading, parse_reading
 from fluxrig_tooling.cli.modbus.session import run
 from fluxrig_tooling.cli.modbus.show import console
 from fluxrig_tooling.cli.modbus.small_rig import ANY_TAG, device

@@ -8,9 +8,9 @@ from typing import Any
 import click
 from rich.text import Text
 
-from fluxrig_tooling.cli.modbus.learning import Candidate, Round, is_chance
+from fluxrig_tooling.cli.modbus.learning.panel import Reading
+from fluxrig_tooling.cli.modbus.learning.ranking import Candidate, Round, is_chance
 from fluxrig_tooling.cli.modbus.options import Target
-from fluxrig_tooling.cli.modbus.panel import Reading
 from fluxrig_tooling.cli.modbus.show import console, new_table
 from fluxrig_tooling.cli.modbus.snippet import flow, gear_lines
 

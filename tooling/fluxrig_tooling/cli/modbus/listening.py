@@ -30,7 +30,8 @@ class Ear:
         """How long it is until the next request may be sent."""
         if self._sent_at is None:
             return 0
-        return self.GAP_US - self._clock.ticks_diff(self._clock.ticks_us(), self._sent_at)
+        passed_us = self._clock.ticks_diff(self._clock.ticks_us(), self._sent_at)
+        return self.GAP_US - passed_us if 0 <= passed_us < self.GAP_US else 0  # else the clock has wrapped since
 
     def note(self, data: bytes) -> None:
         """`data` is sent now."""

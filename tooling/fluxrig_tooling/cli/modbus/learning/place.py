@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import frexp, ulp
+from math import frexp, log2
 from typing import Any
 
 from fluxrig.decimal import Decimal
-from fluxrig_tooling.cli.modbus.encodings import Encoding
+from fluxrig_tooling.cli.modbus.learning.encodings import Encoding
 
-_SINGLE_DIGITS = 24  # binary digits of a float32
+_DIGITS = {"float32": 24, "float64": 53}
+"""Binary digits of a mantissa."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,26 @@ class Place:
         scale = f"x {Decimal(1, self.exponent)}" if self.exponent else ""
         return " ".join(part for part in (self.encoding.type, self.encoding.order, scale) if part)
 
-    def value(self, raw: int | float) -> Fraction:
+    def value(self, raw: int | float | Fraction) -> Fraction:
         return Fraction(raw) * Fraction(10) ** self.exponent
 
     def step(self, raw: int | float) -> Fraction:
-        """How far the next value is from that of `raw`."""
-        if not self.encoding.is_float:
+        """How far apart the values are that are written with as many digits as that of `raw`, in binary for a float."""
+        if isinstance(raw, int) or raw == 0:
             return self.value(1)
-        return self.value(ulp(raw) if self.encoding.type == "float64" else 2.0 ** (frexp(raw)[1] - _SINGLE_DIGITS))
+        numerator, denominator = raw.as_integer_ratio()
+        return self.value(Fraction(numerator & -numerator, denominator))
+
+    def information(self, raw: int | float) -> float:
+        """How many bits the registers tell that hold `raw`. Small numbers, and 0 above all, are everywhere."""
+        if raw == 0:
+            return 1
+        if isinstance(raw, int):
+            size = (raw if raw >= 0 else ~raw).bit_length()
+            return max(min(2 * size, 16 * -(-size // 16)), 1)  # of as many registers as it needs
+        digits = _DIGITS[self.encoding.type]
+        mantissa = int(abs(frexp(raw)[0]) * 2**digits)
+        return 16 * self.encoding.width - log2(mantissa & -mantissa)
 
     def text(self, raw: int | float) -> str:
         """The value with the digits that the register has; of a float, six of them."""

@@ -58,10 +58,6 @@ class Encoding:
     def is_bcd(self) -> bool:
         return self.type.startswith("bcd")
 
-    @property
-    def exponents(self) -> range:
-        return FLOAT_EXPONENTS if self.is_float else INTEGER_EXPONENTS
-
 
 def decoder(encoding: Encoding) -> Callable[[list[int]], int | float | None]:
     """What makes the raw number out of as many registers as `encoding` takes. None when they hold none."""

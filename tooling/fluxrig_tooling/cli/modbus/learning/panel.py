@@ -11,7 +11,7 @@ from fluxrig.errors import LocalError
 
 MAX_DIGITS = 20
 
-_READING = re.compile(r"(?:([A-Za-z0-9_-]+)\s*=\s*)?([+\u2212-]?)([0-9.,']*[0-9])\s*([^\s0-9.,'].*)?")
+_READING = re.compile(r"(?:([A-Za-z0-9_-]+)\s*=\s*)?([+\u2212-]?)([0-9.,']*[0-9])(?![eE][0-9+-])\s*([^\s0-9.,'].*)?")
 _PLAIN = re.compile(r"[0-9]+(?:[.,][0-9]+)?|[.,][0-9]+")
 _EITHER = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 _GROUPED = {

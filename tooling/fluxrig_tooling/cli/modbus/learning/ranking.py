@@ -11,12 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, floor, log2
+from typing import Any
 
-from fluxrig_tooling.cli.modbus.encodings import SIGNED, Encoding, decoder, encodings
-from fluxrig_tooling.cli.modbus.fit import fit, tolerance
-from fluxrig_tooling.cli.modbus.panel import Reading
-from fluxrig_tooling.cli.modbus.place import Place
+from fluxrig_tooling.cli.modbus.learning.encodings import (
+    FLOAT_EXPONENTS,
+    INTEGER_EXPONENTS,
+    SIGNED,
+    Encoding,
+    decoder,
+    encodings,
+)
+from fluxrig_tooling.cli.modbus.learning.fit import fit, tolerance
+from fluxrig_tooling.cli.modbus.learning.panel import Reading
+from fluxrig_tooling.cli.modbus.learning.place import Place
 
 Sample = dict[str, dict[int, int]]
 """What the registers held at one moment: {table: {address: register}}."""
@@ -25,7 +34,7 @@ FLOAT_SCALED = 3.0  # a float that is not in the unit of the panel
 COARSER = 2.0  # for each digit that the panel has and the register has not
 UNUSED = 3.0  # for each time that a shorter type would have done
 MISSED = 10.0  # a round whose reading does not fit
-OVERLAP = 12.0  # two readings out of one register
+OVERLAP = 12.0  # another reading that needs the same registers
 OTHER_TABLE, OTHER_ORDER, OTHER_KIND, OTHER_TYPE, OTHER_SCALE = 1.5, 4.0, 2.0, 1.0, 0.5
 FAR = 3.0  # the most that the distance to another reading counts
 MOST = 8.0  # the most that another reading can speak against a candidate
@@ -49,25 +58,19 @@ class Round:
     readings: Sequence[Reading | None]
     samples: Sequence[Sample]
 
-    def registers(self, place: Place) -> list[list[int]]:
-        """The registers of `place` in each sample. They are all there."""
-        addresses = range(place.address, place.address + place.encoding.width)
-        return [[sample[place.table][address] for address in addresses] for sample in self.samples]
-
-    def raws(self, table: str, address: int, encoding: Encoding) -> list[int | float]:
-        """The raw number in each sample; empty when the registers are not all there, or do not always hold one."""
-        decode = DECODERS[encoding]
-        raws: list[int | float] = []
-        for sample in self.samples:
-            registers = sample[table]
-            if address + encoding.width - 1 not in registers or address not in registers:
-                return []
-            held = [registers[each] for each in range(address, address + encoding.width) if each in registers]
-            raw = decode(held) if len(held) == encoding.width else None
-            if raw is None:
-                return []
-            raws.append(raw)
-        return raws
+    @cached_property
+    def raws(self) -> dict[tuple[str, int, Encoding], list[int | float]]:
+        """The raw number in each sample, of each encoding at each address of a table where they always hold one."""
+        found: dict[tuple[str, int, Encoding], list[int | float]] = {}
+        for table, registers in self.samples[0].items():
+            for address in registers:
+                for encoding, decode in DECODERS.items():
+                    addresses = range(address, address + encoding.width)
+                    if all(each in registers for each in addresses):
+                        raws = [decode([sample[table][each] for each in addresses]) for sample in self.samples]
+                        if None not in raws:
+                            found[table, address, encoding] = raws  # type: ignore[assignment]
+        return found
 
 
 @dataclass
@@ -95,9 +98,9 @@ def rank(rounds: Sequence[Round]) -> list[list[Candidate]]:
     for index, candidates in enumerate(found):
         others = [other for other in found[:index] + found[index + 1 :] if other]
         for candidate in candidates:
-            candidate.score = candidate.alone - sum(_against(candidate.place, other) for other in others)
+            candidate.score = round(candidate.alone - _oddness(candidate.place, others), 6)
     for candidates in found:
-        candidates.sort(key=lambda each: (-round(each.score, 6), each.place.table, each.place.address))
+        candidates.sort(key=lambda each: (-each.score, each.place.table, each.place.address))
     for index, candidates in enumerate(found):
         best = [other[0].place for other in found[:index] + found[index + 1 :] if other]
         for candidate in candidates:
@@ -123,23 +126,27 @@ def _alone(rounds: list[tuple[Round, Reading | None]]) -> list[Candidate]:
 
 def _places(round_: Round, reading: Reading) -> Iterator[Place]:
     """Every place whose values come near the reading."""
+    windows = _windows(reading)
+    for (table, address, encoding), raws in round_.raws.items():
+        least, greatest = min(raws), max(raws)
+        # What an unsigned type reads in the same way is no place of its own.
+        if encoding.type not in SIGNED.values() or least < 0:
+            for exponent, low, high in windows[encoding.is_float]:
+                if low <= greatest and least <= high:
+                    yield Place(table, address, encoding, exponent)
+
+
+def _windows(reading: Reading) -> list[list[tuple[int, Any, Any]]]:
+    """(exponent, lowest, highest raw number near the reading) of each scale: of integers, and of floats."""
     low, high = reading.value - tolerance(reading), reading.value + tolerance(reading)
-    for encoding in DECODERS:
-        windows: list[tuple[int, float, float]] = []
-        for exponent in encoding.exponents:
-            least, most = low / Fraction(10) ** exponent, high / Fraction(10) ** exponent
-            if encoding.is_float:
-                windows.append((exponent, float(least), float(most)))
-            else:
-                windows.append((exponent, ceil(least), floor(most)))
-        for table, registers in round_.samples[0].items():
-            for address in registers:
-                raws = round_.raws(table, address, encoding)
-                # What an unsigned type reads in the same way is no place of its own.
-                if raws and not (encoding.type in SIGNED.values() and min(raws) >= 0):
-                    for exponent, first, last in windows:
-                        if first <= max(raws) and min(raws) <= last:
-                            yield Place(table, address, encoding, exponent)
+    whole, real = [], []
+    for exponent in INTEGER_EXPONENTS:
+        scale = Fraction(10) ** exponent
+        whole.append((exponent, ceil(low / scale), floor(high / scale)))
+    for exponent in FLOAT_EXPONENTS:
+        scale = Fraction(10) ** exponent
+        real.append((exponent, float(low / scale), float(high / scale)))
+    return [whole, real]
 
 
 def _judged(place: Place, given: list[tuple[Round, Reading]]) -> Candidate:
@@ -150,7 +157,7 @@ def _judged(place: Place, given: list[tuple[Round, Reading]]) -> Candidate:
     evidence: dict[Fraction, float] = {}  # of each reading: the same once more proves nothing more
     value = ""
     for round_, reading in given:
-        found = round_.raws(place.table, place.address, encoding)
+        found = round_.raws.get((place.table, place.address, encoding), [])
         raws += found
         fitting = fit(reading, [place.value(raw) for raw in found]) if found else None
         if fitting is None:
@@ -159,10 +166,11 @@ def _judged(place: Place, given: list[tuple[Round, Reading]]) -> Candidate:
             continue
         suppositions += fitting.cost
         reasons = [why for why in reasons if why != fitting.why] + [fitting.why]
-        value = place.text(found[fitting.index])
-        room = log2(fitting.room / place.step(found[fitting.index]) + 1)
-        held = _information(round_.registers(place)[fitting.index])
-        evidence[reading.value] = max(evidence.get(reading.value, 0.0), held - room)
+        raw = found[fitting.index]
+        value = place.text(raw)
+        room = log2(fitting.room / place.step(raw) + 1)
+        told = place.information(raw) - room
+        evidence[reading.value] = max(evidence.get(reading.value, 0.0), told)
     unused = _shorter(encoding, raws)
     if unused:
         suppositions += UNUSED * unused
@@ -170,12 +178,6 @@ def _judged(place: Place, given: list[tuple[Round, Reading]]) -> Candidate:
     also = encoding.type in SIGNED and max(raws) < 1 << 16 * encoding.width - 1
     total = sum(evidence.values())
     return Candidate(place, total - suppositions, total, value, reasons, SIGNED[encoding.type] if also else "")
-
-
-def _information(registers: list[int]) -> float:
-    """How many bits these registers tell. Small numbers of either sign, and 0 above all, are everywhere."""
-    sizes = [min(register, 0xFFFF - register).bit_length() for register in registers]
-    return sum(min(max(2 * size, 1), 16) for size in sizes)
 
 
 def _scale_cost(place: Place, reading: Reading) -> float:
@@ -198,16 +200,25 @@ def _shorter(encoding: Encoding, raws: list[int | float]) -> int:
     return halves
 
 
-def _against(place: Place, others: list[Candidate]) -> float:
-    """How much another reading speaks against `place`, if `others` are the candidates for that, the best first."""
-    best = others[0].alone
-    return min(MOST, *(best - each.alone + _apart(place, each.place) for each in others))
+def _oddness(place: Place, others: Sequence[Sequence[Candidate]]) -> float:
+    """What it supposes that the readings with the candidates `others` are beside this place.
+
+    On average it is read in a way of its own; and none of them can have its registers.
+    """
+    if not others:
+        return 0.0
+    apart, robbed = [], 0.0
+    for candidates in others:
+        losses = [
+            (candidates[0].alone - each.alone, each.place) for each in candidates if not place.overlaps(each.place)
+        ]
+        apart.append(min([MOST, *(loss + _apart(place, other) for loss, other in losses)]))
+        robbed = max(robbed, min([OVERLAP, *(loss for loss, _ in losses)]))
+    return sum(apart) / len(apart) + robbed
 
 
 def _apart(one: Place, other: Place) -> float:
     """How unlikely it is that a device holds two of its values so."""
-    if one.overlaps(other):
-        return OVERLAP
     cost = OTHER_TABLE if one.table != other.table else min(log2(1 + abs(one.address - other.address)) / 3, FAR)
     if one.encoding.order and other.encoding.order and one.encoding.order != other.encoding.order:
         cost += OTHER_ORDER

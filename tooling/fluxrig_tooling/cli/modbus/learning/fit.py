@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from fluxrig_tooling.cli.modbus.panel import Reading
+from fluxrig_tooling.cli.modbus.learning.panel import Reading
 
 EXACT, ROUNDED, CUT, PASSED, NEAR = 0.0, 0.5, 1.0, 2.0, 4.0
 
