@@ -363,6 +363,12 @@ OPTION = st.builds(
 
 @given(st.binary(max_size=200), CHOICES, OPTION)
 @example(b"[[inputs.modbus]]\nslave_id = 1\ncoils = [{name = 'a', address = [true]}]", "telegraf", Options())
+@example(b"[[inputs.modbus]]\nslave_id = 1\nholding_registers = [{name = 'a', data_type = [1]}]", "telegraf", Options())
+@example(
+    b"[[inputs.modbus]]\ncontroller='file://x'\nbaud_rate='1\\n x: y'\ncoils=[{name='a',address=[1]}]",
+    "telegraf",
+    Options(),
+)
 @example(b"[inputs]\nmodbus = 7", "telegraf", Options())
 @example(b"inputs = 1\nagent = 2", "telegraf", Options())
 @example(

@@ -79,7 +79,7 @@ class _Reader:
         unit_id = section.get("slave_id", self._options.unit_id)
         for key, table in _LISTS.items():
             for entry in _entries(section.get(key)):
-                kind = entry.get("data_type", "")
+                kind = str(entry.get("data_type", ""))
                 self._add(entry, table, _OLD_NAMES.get(kind, kind), entry.get("byte_order", ""), unit_id)
         for request in _entries(section.get("request")):
             table = _REGISTERS.get(str(request.get("register", "holding")), "hr")
@@ -100,7 +100,7 @@ class _Reader:
             self._problems.error(at, "a field has no name, and is left out")
             return
         try:
-            if not isinstance(unit_id, int) or not 0 <= unit_id <= 255:
+            if type(unit_id) is not int or not 0 <= unit_id <= 255:
                 raise LocalError(f"its slave_id {unit_id!r} is no number from 0 to 255")
             tag = self._tag(entry, name, at, table, str(kind).upper(), str(order).upper())
         except LocalError as exc:
@@ -147,8 +147,10 @@ class _Reader:
         at = self._places.of(controller)
         scheme = controller.partition("://")[0]
         if scheme == "file":
-            keys = {"baud": section.get("baud_rate", 9600), "stop_bits": section.get("stop_bits", 1)}
-            settings = {key: str(value) for key, value in keys.items()}
+            settings = {}
+            for key, theirs, usual in (("baud", "baud_rate", 9600), ("stop_bits", "stop_bits", 1)):
+                value = section.get(theirs, usual)
+                settings[key] = str(value if type(value) is int else usual)
             settings["parity"] = _PARITY.get(str(section.get("parity", "N")).upper()[:1], "none")
             if section.get("data_bits", 8) != 8:
                 self._problems.warning(at, f"{short(name)}: data_bits are always 8 here")
