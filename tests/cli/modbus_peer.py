@@ -4,10 +4,14 @@ The values are encoded by pymodbus, so that what the commands show is checked ag
 """
 
 import asyncio
+import os
+import pty
 import threading
-from collections.abc import Iterator
+import tty
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from select import select
 from typing import Any
 
 from pymodbus import ModbusDeviceIdentification
@@ -54,20 +58,34 @@ class Peer:
         return [pdu.function_code for pdu in self.asked]
 
 
-def devices(unit_ids: tuple[int, ...]) -> list[SimDevice]:
+def devices(unit_ids: Iterable[int], action: Any) -> list[SimDevice]:
     blocks = (
         [SimData(0, values=COILS, datatype=DataType.BITS)],
         [SimData(0, values=[True, False] * 8, datatype=DataType.BITS)],
         [SimData(first, values=values, datatype=DataType.REGISTERS) for first, values in HOLDING.items()],
         [SimData(first, values=values, datatype=DataType.REGISTERS) for first, values in INPUTS.items()],
     )
-    return [SimDevice(id=unit_id, simdata=blocks) for unit_id in unit_ids]
+    return [SimDevice(id=unit_id, simdata=blocks, action=action) for unit_id in unit_ids]
 
 
 @contextmanager
-def running_peer(unit_ids: tuple[int, ...] = (1, 3), path: str = "", **options: Any) -> Iterator[Peer]:
-    """A server with these units, on a free TCP port or on the serial line `path`."""
+def running_peer(
+    unit_ids: tuple[int, ...] = (1, 3),
+    path: str = "",
+    mute: tuple[int, ...] = (),
+    action: Any = None,
+    **options: Any,
+) -> Iterator[Peer]:
+    """A server with these units, on a free TCP port or on the serial line `path`. Nobody answers for other units.
+
+    Functions in `mute` are carried out and not answered; `action` is that of a SimDevice.
+    """
     peer = Peer(path=path)
+    unit_at = 0 if path or options.get("framer") == FramerType.RTU else 6
+
+    def passed(sending: bool, packet: bytes) -> bytes:
+        is_silent = packet[unit_at] not in unit_ids or packet[unit_at + 1] in mute
+        return b"" if sending and is_silent else packet
 
     def heard(sending: bool, pdu: ModbusPDU) -> ModbusPDU:
         if not sending:
@@ -75,19 +93,17 @@ def running_peer(unit_ids: tuple[int, ...] = (1, 3), path: str = "", **options: 
         return pdu
 
     # For all servers of a process: pymodbus keeps one identity for them.
-    identity = ModbusDeviceIdentification(info=dict(IDENTITY))
+    options["identity"] = ModbusDeviceIdentification(info=dict(IDENTITY))
 
     async def start() -> ModbusTcpServer | ModbusSerialServer:
-        server: ModbusTcpServer | ModbusSerialServer
+        units = devices(unit_ids, action)
         if path:
-            server = ModbusSerialServer(devices(unit_ids), port=path, identity=identity, trace_pdu=heard, **options)
-        else:
-            server = ModbusTcpServer(
-                devices(unit_ids), address=(ADDRESS, 0), identity=identity, trace_pdu=heard, **options
-            )
+            line = ModbusSerialServer(units, port=path, trace_packet=passed, trace_pdu=heard, **options)
+            await line.serve_forever(background=True)
+            return line
+        server = ModbusTcpServer(units, address=(ADDRESS, 0), trace_packet=passed, trace_pdu=heard, **options)
         await server.serve_forever(background=True)
-        if not path:
-            peer.port = server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
+        peer.port = server.transport.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
         return server
 
     loop = asyncio.new_event_loop()
@@ -103,4 +119,32 @@ def running_peer(unit_ids: tuple[int, ...] = (1, 3), path: str = "", **options: 
         loop.close()
 
 
-RTU_OVER_TCP = {"framer": FramerType.RTU}
+RTU_OVER_TCP: dict[str, Any] = {"framer": FramerType.RTU}
+
+
+@contextmanager
+def null_modem() -> Iterator[tuple[str, str]]:
+    """Two serial lines of which each receives what the other sends. A pseudo terminal has no baud rate."""
+    ends = [pty.openpty() for _ in range(2)]
+    for _, line in ends:
+        tty.setraw(line)
+    (one, _), (other, _) = ends
+    woken, wake = os.pipe()
+
+    def copy() -> None:
+        while True:
+            ready, _, _ = select([one, other, woken], [], [])
+            if woken in ready:
+                return
+            for source in ready:
+                os.write(other if source == one else one, os.read(source, 4096))
+
+    thread = threading.Thread(target=copy, daemon=True)
+    thread.start()
+    try:
+        yield os.ttyname(ends[0][1]), os.ttyname(ends[1][1])
+    finally:
+        os.write(wake, b".")
+        thread.join(SERVER_S)
+        for descriptor in (woken, wake, *ends[0], *ends[1]):
+            os.close(descriptor)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from fluxrig.errors import FluxError, TransientError
-from fluxrig.modbus.pdu import TABLES, ExceptionResponse, read_request
+from fluxrig.modbus.pdu import MAX_REGISTERS, TABLES, ExceptionResponse, read_request
 from fluxrig.modbus.request import Request
 from fluxrig_tooling.cli.modbus.learning.panel import Reading
 from fluxrig_tooling.cli.modbus.learning.ranking import Round, Sample
 from fluxrig_tooling.cli.modbus.options import Target
-from fluxrig_tooling.cli.modbus.reading import chunks, items
+from fluxrig_tooling.cli.modbus.reading import items
 from fluxrig_tooling.cli.modbus.session import Session, opened
 from fluxrig_tooling.cli.modbus.small_rig import Device
 from fluxrig_tooling.cli.modbus.trouble import read_trouble, span
+
+LONGEST = MAX_REGISTERS - MAX_REGISTERS % 2
 
 NOT_ALL = (2, 3, 4)
 """Exceptions that a device may give when a part of what was asked for is not there."""
@@ -31,7 +33,7 @@ class Area:
         self.known: list[tuple[int, int]] = []
         self.refusal: FluxError | None = None
         self._unit_id = unit_id
-        self._waiting = list(chunks(table, first, self.size))[::-1]
+        self._waiting = list(_spans(first, last + 1))[::-1]
 
     @property
     def text(self) -> str:
@@ -41,8 +43,8 @@ class Area:
     async def explore(self, session: Session, progress: Callable[[int], None]) -> dict[int, int]:
         """{address: register} of all that exist. `progress` hears of each span that is settled, how long it is.
 
-        What is refused is asked for in halves. These begin at even addresses as long as they can, because some devices
-        do not give away half of a value in two registers. TransientError when there is no answer at all.
+        What is refused is asked for in halves. All begin and end at even addresses as long as they can, because some
+        devices do not give away half of a value in two registers. TransientError when there is no answer at all.
         """
         registers: dict[int, int] = {}
         while self._waiting:
@@ -114,6 +116,14 @@ class Registers:
         """What was seen since the last round, while the panel showed `readings`."""
         samples, self._samples = self._samples, []
         return Round(readings, samples)
+
+
+def _spans(first: int, end: int) -> Iterator[tuple[int, int]]:
+    """(first, count) of what is asked for at first: as much as a request can, each from an even address to another."""
+    while first < end:
+        count = min(LONGEST - first % 2, end - first)
+        yield first, count
+        first += count
 
 
 def _middle(first: int, count: int) -> int:

@@ -128,7 +128,7 @@ class Scan:
                 progress(self)
                 await self._try(setting, unit_id)
                 self.done += 1
-            self._settle(b"")
+            self._settle(b"", b"")
             for found in self.found:
                 self.now = f"who is unit {found.unit_id}?"
                 progress(self)
@@ -147,35 +147,41 @@ class Scan:
         failures = session.line.connect_failures
         await session.ask([request])
         late, ear.late = ear.late, b""
-        self._settle(late)
-        if session.line.connect_failures > failures:
-            await self._not_connected(setting, unit_id, request.error)
-            return
-        self._failures = 0
         heard = ear.heard
         if self._is_rtu and ear.sent and heard.startswith(ear.sent):
             self.echoes += 1
             heard = heard[len(ear.sent) :]
+        if self._settle(late, heard):
+            heard = b""
+        if session.line.connect_failures > failures:
+            await self._not_connected(setting, unit_id, request.error)
+            return
+        self._failures = 0
         if request.data is not None or isinstance(request.error, ExceptionResponse):
             self._answered(setting, request, request.error, request.data, is_late=False)
         else:
             self._doubtful = setting, request, heard
 
-    def _settle(self, late: bytes) -> None:
-        """Judge what had no answer in time, now that it is known what else came."""
+    def _settle(self, late: bytes, heard: bytes) -> bool:
+        """Judge the request before, now that it is known what came after the time for its answer.
+
+        That is `late`, and `heard` since the next request was sent. Whether the answer was among it.
+        """
         if self._doubtful is None:
-            return
-        setting, request, heard = self._doubtful
+            return False
+        setting, request, before = self._doubtful
         self._doubtful = None
-        data, error = _find(request, heard + late) if self._is_rtu else (None, None)
+        data, error = _find(request, before + late + heard) if self._is_rtu else (None, None)
         if data is not None or error is not None:
             self._answered(setting, request, error, data, is_late=True)
-        elif heard + late:
-            self.noise.append(Noise(setting, request.unit_id, heard + late))
+            return True
+        if before + late:
+            self.noise.append(Noise(setting, request.unit_id, before + late))
         elif isinstance(request.error, LineError) and request.error.reason == NOT_CONNECTED:
             self.closed += 1
         else:
             self.silences += 1
+        return False
 
     def _answered(
         self, setting: Setting, request: Request, error: FluxError | None, data: bytes | None, is_late: bool
