@@ -32,6 +32,7 @@ class Read(Request):
     def take(self, data: bytes, arrived_ns: int) -> None:
         poll = self._poll
         self.error = None
+        self.parts = ()
         poll.arrived_ns = arrived_ns
         self.plan.read(data, poll.data, poll.bad)
         if poll.raw is not None:

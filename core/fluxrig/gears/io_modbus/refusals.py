@@ -97,13 +97,19 @@ class Refusals:
         pieces: list = []
         while suspects:
             suspect = suspects.pop(0)
-            self._refused_spans.append((suspect.whole, suspect.first, suspect.end, self._ctx.clock.wall_ns()))
+            self._note_span(suspect)
             if len(suspect.plan.tags) == 1:
                 self._lay_to_rest(suspect)
                 continue
             parts = suspect.parts or self._halves(suspect)
-            if spent + len(parts) > budget:
+            left = budget - spent
+            if left < len(parts) and not suspect.parts:
                 pieces.append(suspect)
+                continue
+            # Parts that are known to work take its place also where they are too many to be asked in this poll.
+            pieces += parts[left:]
+            parts = parts[:left]
+            if not parts:
                 continue
             spent += len(parts)
             await self._ask(line, parts, deadline)
@@ -145,6 +151,16 @@ class Refusals:
             else:
                 joined.append(piece)
         return joined
+
+    def _note_span(self, refused: Read) -> None:
+        """Remember what is refused. Parts that were joined stay apart, each from the next, as they did before."""
+        spans = [(refused.first, refused.end)]
+        if refused.parts:
+            spans = [(part.first, after.end) for part, after in zip(refused.parts, refused.parts[1:])]
+        now_ns = self._ctx.clock.wall_ns()
+        for first, end in spans:
+            if not self._is_known_refused(refused.whole, first, end):
+                self._refused_spans.append((refused.whole, first, end, now_ns))
 
     def _is_known_refused(self, whole: list, first: int, end: int) -> bool:
         """Whether a span is refused, or holds one that is."""
