@@ -53,11 +53,19 @@ def test_a_good_rig_is_not_underlined(path):
         ("to: [edge]", "to: []", "$.wires[0].to"),
         ("fluxrig: 1", "fluxrig: 7", "$.fluxrig"),
         ("config: {link", "konfig: {link", "$.gears[0]"),
+        ("type: filter", "type: filter, for_each: [{host: h}]", "$.gears[1].for_each[0]"),
+        ("x: {address: hr:0, type: int16}", "x: {type: int16}", "$.gears[0].config.tags.x"),
     ],
 )
 def test_a_mistake_is_underlined(good, bad, place):
     assert good in SOURCE and seen_by_an_editor(SOURCE) == []
     assert place in seen_by_an_editor(SOURCE.replace(good, bad))
+
+
+def test_columns_of_for_each_may_stand_for_any_value_and_a_profile_for_addresses():
+    text = SOURCE.replace("every: 1s", 'every: "${every}", unit_id: "${unit}", profile: acme/x')
+    text = text.replace("{address: hr:0, type: int16}", '{scale: "${scale}", type: "${type}"}')
+    assert seen_by_an_editor(text.replace("name: plc,", "name: plc, for_each: [{id: a, unit: 3}],")) == []
 
 
 def test_types_boards_and_their_summaries_are_offered():
