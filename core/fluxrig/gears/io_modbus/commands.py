@@ -23,8 +23,11 @@ from fluxrig.modbus.request import Request
 from fluxrig.modbus.write_plan import WritePlan
 from fluxrig.ring import DROP_NEWEST, Ring
 
-ACKNOWLEDGE = 5
-"""The exception of a device that has taken a command and is busy with it (MB section 7)."""
+_MAY_BE_CARRIED_OUT = (5, 11)
+"""Exceptions that refuse nothing (MB section 7): the device has taken the command and is busy with it, or it did not
+answer the gateway, which has passed it on."""
+
+_LONGEST_WAIT_US = 1 << 28  # 4.5 minutes: differences of ticks that wrap stay valid
 
 
 class Write(Request):
@@ -59,10 +62,12 @@ class Commands:
         self._ctx = ctx
         self._clock = ctx.clock
         self._line = line
-        self._expires_us = config["expires_ms"] * 1000
+        self._expires_us = min(config["expires_ms"] * 1000, _LONGEST_WAIT_US)
         plans = [WritePlan(entry) for entry in config["writes"]]
         self._plans = {plan.tag: (number, plan) for number, plan in enumerate(plans)}
         self._waiting = Ring(config["write_queue"], DROP_NEWEST)
+        self._failed_as = ""  # how the last command ended, if it failed
+        self._failed_alike = 0  # how many in a row ended like that
         self._ending = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -127,9 +132,13 @@ class Commands:
             if plan.idempotent and request.sent and request.error is not None and _is_open(request.error):
                 again = Write(plan.unit_id, request.pdu)
                 await self._line.ask([again], None, in_time, True)
-                if again.sent:
+                # A device that is busy with the first may refuse the second, which says nothing about the first.
+                if again.sent and (again.error is None or _is_open(again.error)):
                     request = again
             outcome = await self._judge(command, request)
+        except asyncio.CancelledError:
+            outcome = "the gear ended meanwhile"
+            raise
         finally:
             if outcome:
                 self._fail(command, "unknown" if request.sent else "not_sent", outcome)
@@ -147,10 +156,7 @@ class Commands:
                 return str(error)
             self._confirm(command, "accepted", command.value)
             return ""
-        if error is None and request.data:
-            found: bytes | None = request.data  # function 23 has read back already
-        else:
-            found = await self._look(plan, command.value)
+        found = await self._look(plan, command.value, request.data or None)  # function 23 has read back already
         if found is None:
             return str(error) if error is not None else "the device took it, but what it holds cannot be read"
         value, reason = plan.value(found)
@@ -162,30 +168,38 @@ class Commands:
             self._fail(command, "not_confirmed", f"the device holds {value if reason is None else reason}")
         return ""
 
-    async def _look(self, plan: WritePlan, value) -> bytes | None:
-        """What the device holds, as soon as that is `value` or the last look is over; None when it cannot be read."""
-        found: bytes | None = None
+    async def _look(self, plan: WritePlan, value, found: bytes | None) -> bytes | None:
+        """What the device holds, as soon as that is `value` or the last look is over; None when it cannot be read.
+
+        `found` is what has been read already.
+        """
         for pause_ms in self.READ_BACK_MS:
+            if found is not None and plan.holds(found, value):
+                break
             if pause_ms:
                 await self._clock.sleep_ms(pause_ms)
             look = Request(plan.unit_id, read_request(*plan.read_back))
             await self._line.ask([look], None, None, True)
-            if look.data is None:
-                return found
-            found = look.data
-            if plan.holds(found, value):
+            if look.data is not None:
+                found = look.data
+            elif not isinstance(look.error, ExceptionResponse):  # one that is busy may answer the next
                 break
         return found
 
     def _confirm(self, command: Command, how: str, value) -> None:
         self._gear.writes_confirmed += 1
+        self._failed_as = ""
         meta = self._meta(command, how)
         self._gear.out(self._ctx.message({command.plan.tag: value}, meta, cause=command.msg))
 
     def _fail(self, command: Command, how: str, why: str) -> None:
         self._gear.writes_failed += 1
         tag = command.plan.tag
-        self._ctx.log("warning", f"writing {tag} = {command.value}: {how}: {why}")
+        self._failed_alike = self._failed_alike + 1 if how == self._failed_as else 1
+        self._failed_as = how
+        # Whoever commands again and again would fill the log: of failures in a row the 1st, 2nd, 4th, 8th … is told.
+        if self._failed_alike & (self._failed_alike - 1) == 0:
+            self._ctx.log("warning", f"writing {tag} = {command.value}: {how}: {why}")
         meta = self._meta(command, how)
         meta["error"] = why
         self._gear.err(self._ctx.message({tag: command.value}, meta, port="err", cause=command.msg))
@@ -208,4 +222,4 @@ def _number(entry: tuple) -> int:
 
 def _is_open(error: FluxError) -> bool:
     """Whether a write that ended with `error` may have been carried out all the same."""
-    return not isinstance(error, ExceptionResponse) or error.exception_code == ACKNOWLEDGE
+    return not isinstance(error, ExceptionResponse) or error.exception_code in _MAY_BE_CARRIED_OUT
