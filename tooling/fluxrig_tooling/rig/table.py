@@ -70,7 +70,7 @@ def read_table(data: bytes, problems: Problems, file: str = "") -> Table | None:
         if not cell.text:
             problems.error(cell.at, "this column has no name", "the first line has the names of the columns")
         elif cell.text in columns:
-            problems.error(cell.at, f"there is a second column {_short(cell.text)}", "rename one of them")
+            problems.error(cell.at, f"there is a second column {short(cell.text)}", "rename one of them")
         columns[cell.text] = cell.at
     names = [cell.text for cell in head]
     body = []
@@ -78,7 +78,7 @@ def read_table(data: bytes, problems: Problems, file: str = "") -> Table | None:
         for cell in row[len(names) :]:
             if cell.text:
                 hint = "put text with a separator in it in quotes"
-                problems.error(cell.at, f"{_short(cell.text)} stands beyond the last of {len(names)} columns", hint)
+                problems.error(cell.at, f"{short(cell.text)} stands beyond the last of {len(names)} columns", hint)
         body.append((row[0].at, dict(zip(names, row, strict=False))))
     return Table(columns, body) if len(problems) == before else None
 
@@ -156,6 +156,6 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=bare.count) if any(map(bare.count, SEPARATORS)) else ","
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """Text to repeat in an error, of bounded length."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

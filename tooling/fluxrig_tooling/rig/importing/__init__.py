@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.importing.kepware import looks_like_kepware, read_kepware, without_comments
 from fluxrig_tooling.rig.importing.model import Device, Options
-from fluxrig_tooling.rig.importing.names import settle_names, short
+from fluxrig_tooling.rig.importing.names import settle_names
 from fluxrig_tooling.rig.importing.plain import looks_plain, read_plain
 from fluxrig_tooling.rig.importing.telegraf import looks_like_telegraf, read_telegraf
 from fluxrig_tooling.rig.importing.write import decimal_text, is_decimal, rig_text
 from fluxrig_tooling.rig.loader import load_text
 from fluxrig_tooling.rig.problems import WHOLE_FILE, Location, Problem, Problems
-from fluxrig_tooling.rig.table import read_rows
+from fluxrig_tooling.rig.table import read_rows, short
 
 __all__ = ["FORMATS", "Imported", "Options", "import_tags"]
 

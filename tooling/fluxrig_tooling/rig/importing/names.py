@@ -7,6 +7,7 @@ import unicodedata
 
 from fluxrig_tooling.rig.importing.model import Device
 from fluxrig_tooling.rig.problems import Location, Problems
+from fluxrig_tooling.rig.table import short
 
 MAX_LENGTH = 100
 
@@ -48,11 +49,6 @@ def valid_name(text: str) -> str:
 def gear_name(text: str, default: str) -> str:
     """`text` in the characters that the name of a rig or a gear may have."""
     return valid_name(text).lower()[:40] or default
-
-
-def short(text: str) -> str:
-    """Text to repeat in a message, of bounded length."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -9,10 +9,9 @@ from typing import Any
 from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.importing import reading
 from fluxrig_tooling.rig.importing.model import BIT_TABLES, WIDE, Device, Options, TagEntry
-from fluxrig_tooling.rig.importing.names import short
 from fluxrig_tooling.rig.nodes import Scalar
 from fluxrig_tooling.rig.problems import Location, Problems
-from fluxrig_tooling.rig.table import Row, read_rows
+from fluxrig_tooling.rig.table import Row, read_rows, short
 
 _HEADINGS = {
     "name": ("name", "tag", "tagname", "signal", "variable", "point", "symbol"),

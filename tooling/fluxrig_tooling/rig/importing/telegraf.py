@@ -14,9 +14,8 @@ from typing import Any
 from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.importing import reading
 from fluxrig_tooling.rig.importing.model import WIDE, Device, Options, TagEntry
-from fluxrig_tooling.rig.importing.names import short
 from fluxrig_tooling.rig.problems import WHOLE_FILE, Location, Problems
-from fluxrig_tooling.rig.table import MAX_SIZE
+from fluxrig_tooling.rig.table import MAX_SIZE, short
 
 _LISTS = {"discrete_inputs": "di", "coils": "co", "holding_registers": "hr", "input_registers": "ir"}
 _REGISTERS = {"coil": "co", "discrete": "di", "holding": "hr", "input": "ir"}
