@@ -187,6 +187,13 @@ async def test_an_answer_that_comes_late_is_a_unit_that_is_there():
     assert scan.silences == 1
 
 
+async def test_an_answer_at_one_setting_is_not_a_late_one_at_the_setting_before():
+    line = Line(units_at(19200, {1: register(1, 5)}))
+    scan = await finished(line.host, line.scan(range(1, 2)))
+    assert [(each.setting, each.how) for each in scan.found] == [(PLAIN, ANSWER)]
+    assert scan.silences == 1
+
+
 async def test_a_gateway_that_cannot_reach_a_unit_is_not_that_unit():
     line = Line(units_at(9600, {1: refused(1, 3, 11), 2: refused(2, 3, 10)}))
     scan = await finished(line.host, line.scan(range(1, 3), [SLOW]))

@@ -204,7 +204,7 @@ def test_a_device_that_holds_something_else_does_not_confirm():
     with running_peer(action=clamps) as peer:
         result = write(peer.link, "hr:10", "60")
         assert result.exit_code == 1
-        assert result.stderr == "not confirmed: hr:10 is not 60, it is 50\n"
+        assert result.stderr == "not confirmed: hr:10 is not 60, it is 50 now\n"
         answer = document(peer.link, "hr:10", "60", exit_code=1)
         assert (answer["result"], answer["after"]) == ("not_confirmed", [50])
 
@@ -222,7 +222,7 @@ def test_nobody_knows_when_the_device_falls_silent():
     with running_peer(mute=(3, 6)) as peer:
         result = write(peer.link, "hr:10", "60", "--timeout", "100ms")
         assert result.exit_code == 1
-        assert result.stderr.startswith("unknown: whether hr:10 is 60 now\n")
+        assert result.stderr.startswith("unknown: whether hr:10 becomes 60\n")
         assert peer.functions().count(6) == 1
 
 

@@ -106,13 +106,13 @@ class Scan:
         self._session: Session | None = None
         self._opened: tuple[Setting, bool] | None = None
         self._is_rtu = False
-        self._failures = 0
+        self._failures = self._under_way = 0
         self._doubtful: tuple[Setting, Request, bytes] | None = None  # it may be answered late
 
     @property
     def total(self) -> int:
-        """Attempts, those to come included."""
-        return self.done + len(self._waiting)
+        """Attempts, those under way and to come included."""
+        return self.done + self._under_way + len(self._waiting)
 
     @property
     def requests(self) -> int:
@@ -126,7 +126,9 @@ class Scan:
                 setting, unit_id = self._waiting.popleft()
                 self.now = f"unit {unit_id}" + (f" at {setting}" if setting.baud else "")
                 progress(self)
+                self._under_way = 1
                 await self._try(setting, unit_id)
+                self._under_way = 0
                 self.done += 1
             self._settle(b"", b"")
             for found in self.found:
@@ -140,6 +142,8 @@ class Scan:
             await self._close()
 
     async def _try(self, setting: Setting, unit_id: int) -> None:
+        if self._opened != (setting, False):
+            self._settle(b"", b"")  # what comes from now on came at another setting
         session = await self._session_at(setting, False)
         ear = self._host.ear
         ear.sent = ear.heard = b""

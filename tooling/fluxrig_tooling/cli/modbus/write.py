@@ -170,7 +170,7 @@ def _question(target: Target, job: Job, before: list[Any] | Trouble | None) -> s
 
 
 def _say(job: Job, outcome: Outcome) -> None:
-    found = f", it is {_listed(outcome.found)}" if outcome.found is not None else ""
+    found = f", it is {_listed(outcome.found)} now" if outcome.found is not None else ""
     texts = {
         "confirmed": f"{job.where} is {_listed(outcome.found)}",
         "accepted": f"the device took {_listed(job.values)} for {job.where}",
@@ -178,7 +178,7 @@ def _say(job: Job, outcome: Outcome) -> None:
         "not_confirmed": f"{job.where} is not {_listed(job.values)}{found}",
         "refused": f"{job.where} was not written",
         "not_sent": f"{job.where} was not written",
-        "unknown": f"whether {job.where} is {_listed(job.values)} now",
+        "unknown": f"whether {job.where} becomes {_listed(job.values)}{found}",
     }
     is_good = outcome.result in GOOD
     word = click.style(outcome.result.replace("_", " ") + ":", fg="green" if is_good else "red")

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxrig.decimal import Decimal
-from fluxrig.errors import LocalError
-from fluxrig.gears.io_modbus.commands import ACKNOWLEDGE, Commands, Write
+from fluxrig.errors import FluxError, LocalError
 from fluxrig.modbus import pdu
 from fluxrig.modbus.pdu import ExceptionResponse
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.write_plan import WritePlan
 from fluxrig_tooling.cli.modbus.reading import items
 from fluxrig_tooling.cli.modbus.session import Session
-from fluxrig_tooling.cli.modbus.trouble import Trouble, exception_trouble, line_trouble, read_trouble, span
+from fluxrig_tooling.cli.modbus.trouble import NO_ANSWER, Trouble, exception_trouble, line_trouble, read_trouble, span
 
 CONFIRMED, ACCEPTED, SENT = "confirmed", "accepted", "sent"
 NOT_CONFIRMED, REFUSED, UNKNOWN, NOT_SENT = "not_confirmed", "refused", "unknown", "not_sent"
@@ -23,11 +22,23 @@ NOT_CONFIRMED, REFUSED, UNKNOWN, NOT_SENT = "not_confirmed", "refused", "unknown
 GOOD = (CONFIRMED, ACCEPTED, SENT)
 """How a write may end well: read back, taken by the device, or sent to all units, of which none answers."""
 
+MAY_BE_CARRIED_OUT = (5, 11)
+"""Exceptions that refuse nothing (MB section 7): the device works on it, or did not answer the gateway."""
+
+READ_BACK_MS = (0, 20, 80, 200)
+"""Pauses before each look at what was written: a PLC may take it over only at the end of its cycle."""
+
 OTHER_FUNCTION = {5: 15, 6: 16, 15: 5, 16: 6, 23: 16}
 """Which function to try, if a device does not have one."""
 
 _REGISTERS_AT = {6: 3, 16: 6, 23: 10}
 """Where the registers begin in a request with these functions."""
+
+
+class Write(Request):
+    """A request that may be carried out once."""
+
+    repeatable = False
 
 
 @dataclass(frozen=True)
@@ -76,26 +87,32 @@ class Job:
         error = request.error
         if error is not None and not request.sent:
             return Outcome(NOT_SENT, trouble=line_trouble(error, self.unit_id))
-        if isinstance(error, ExceptionResponse) and error.exception_code != ACKNOWLEDGE:
+        if isinstance(error, ExceptionResponse) and error.exception_code not in MAY_BE_CARRIED_OUT:
             return Outcome(REFUSED, trouble=self._refusal(error))
-        silence = None if error is None else line_trouble(error, self.unit_id)
+        doubt = None if error is None else _trouble(error, self.unit_id)
         if self._is_broadcast:
-            return Outcome(SENT, trouble=silence)
+            return Outcome(SENT, trouble=doubt)
         if not self._verify:
-            return Outcome(ACCEPTED if silence is None else UNKNOWN, trouble=silence)
+            return Outcome(ACCEPTED if doubt is None else UNKNOWN, trouble=doubt)
         found = await self._settled(session)
         if isinstance(found, Trouble):
-            return Outcome(UNKNOWN, trouble=silence or found)
-        return Outcome(CONFIRMED if self._holds(found) else NOT_CONFIRMED, self._values(found), silence)
+            return Outcome(UNKNOWN, trouble=doubt or found)
+        if self._holds(found):
+            return Outcome(CONFIRMED, self._values(found), doubt)
+        # What was sent and not answered may still come to be.
+        return Outcome(UNKNOWN if doubt else NOT_CONFIRMED, self._values(found), doubt)
 
     async def _settled(self, session: Session) -> bytes | Trouble:
         """What the device holds, as soon as that is what was written, or has had time to become it."""
         found: bytes | Trouble = b""
-        for pause_ms in Commands.READ_BACK_MS:
+        for pause_ms in READ_BACK_MS:
             if pause_ms:
                 await session.clock.sleep_ms(pause_ms)
             found = await self._read(session)
-            if isinstance(found, Trouble) or self._holds(found):
+            if isinstance(found, Trouble):
+                if found.reason in NO_ANSWER:
+                    break
+            elif self._holds(found):
                 break
         return found
 
@@ -155,3 +172,9 @@ class Job:
         elif error.exception_code in (2, 3):
             hint = "is it writable, and at this address? many manuals count from 1; some devices are locked"
         return Trouble(trouble.reason, trouble.text, hint)
+
+
+def _trouble(error: FluxError, unit_id: int) -> Trouble:
+    if isinstance(error, ExceptionResponse):
+        return exception_trouble(error, unit_id)
+    return line_trouble(error, unit_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from math import log2
 
 from fluxrig.decimal import Decimal
 from fluxrig.errors import LocalError
@@ -36,6 +37,11 @@ class Reading:
     def step(self) -> Fraction:
         """What the last digit counts."""
         return Fraction(1, 10**self.places)
+
+    @property
+    def information(self) -> float:
+        """How many bits the reading tells: no place for it can prove more. Few digits fit many numbers."""
+        return 2 * log2(abs(self.value / self.step) + 1)
 
     @property
     def number(self) -> str:

@@ -169,7 +169,7 @@ def _judged(place: Place, given: list[tuple[Round, Reading]]) -> Candidate:
         raw = found[fitting.index]
         value = place.text(raw)
         room = log2(fitting.room / place.step(raw) + 1)
-        told = place.information(raw) - room
+        told = min(place.information(raw) - room, reading.information)
         evidence[reading.value] = max(evidence.get(reading.value, 0.0), told)
     unused = _shorter(encoding, raws)
     if unused:
