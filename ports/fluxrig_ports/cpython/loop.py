@@ -2,8 +2,8 @@
 
 asyncio hands its timeouts to epoll, which counts whole milliseconds: a stock loop wakes half a millisecond late on
 average. `FineSelector` sleeps with epoll until shortly before the timer, then with `select`, which counts
-microseconds, and turns the loop through the last quarter of a millisecond, which covers what the kernel needs to wake
-a sleeping processor. A loop without timers sleeps as it always did, and events are never served later than before.
+microseconds. What is left is the time that the kernel needs to wake a sleeping processor; the clock covers that, see
+`LoopClock.sleep_until`. A loop without timers sleeps as it always did, and events are never served later than before.
 """
 
 import asyncio
@@ -20,9 +20,6 @@ COARSE_S = 0.003
 COARSE_MARGIN_S = 0.002
 """How long before its timer such a wait ends: epoll's rounding (under 1 ms) and a late wake-up stay inside."""
 
-SPIN_S = 0.00025
-"""The last stretch before a timer, spent turning the loop. It bounds the cost: at most this much CPU a timer."""
-
 
 def new_loop() -> asyncio.AbstractEventLoop:
     """A selector loop, also on Windows, where the default loop cannot watch the sockets of other libraries."""
@@ -38,15 +35,14 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 if hasattr(selectors, "EpollSelector"):
 
     class FineSelector(selectors.EpollSelector):
-        """Waits by epoll, and ends the wait within microseconds of the timeout."""
+        """Waits by epoll, and ends the wait a kernel's wake-up after the timeout."""
 
         def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
             if timeout is None or timeout <= 0:
                 return super().select(timeout)
             if timeout > COARSE_S:
                 return super().select(timeout - COARSE_MARGIN_S)
-            if timeout > SPIN_S:
-                select([self], [], [], timeout - SPIN_S)
+            select([self], [], [], timeout)
             return super().select(0)
 
     _selector: type[selectors.BaseSelector] = FineSelector
