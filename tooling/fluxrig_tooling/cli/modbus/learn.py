@@ -111,7 +111,7 @@ def command(
 
 def _asked(registers: Registers) -> tuple[Reading, ...]:
     """The readings that the panel shows now, at least one. After each, the registers are looked at."""
-    click.echo("\nType what the panel shows now, one number at a time, such as 230.1 V. Enter ends.")
+    click.echo("\nType what the panel shows now, a number at a time, such as 230.1 V. Enter ends.")
     readings: list[Reading] = []
     while True:
         text = click.prompt(f"reading {len(readings) + 1}", default="", show_default=False)

@@ -55,7 +55,9 @@ class Numbers(click.ParamType):
 
 @click.command("scan")
 @link_argument
-@click.option("--units", type=Numbers(0, MAX_UNIT_ID), metavar="LIST", help="Which unit ids: 1-247 unless given.")
+@click.option(
+    "--units", type=Numbers(0, MAX_UNIT_ID), metavar="LIST", help="Which unit ids: 1-247; on tcp:// also 0 and 255."
+)
 @click.option("--bauds", type=Numbers(50, 4_000_000), metavar="LIST", default=BAUDS, show_default=True)
 @click.option("--parities", metavar="LIST", default=PARITIES, show_default=True, help="Of none, even and odd.")
 @click.option("--stop-bits", type=click.IntRange(1, 2), default=1, show_default=True)
