@@ -19,6 +19,7 @@ ROUNDS = 8
 COUNTS = {"pymodbus async": 1000, "pymodbus sync": 1500, "umodbus": 1500, "modbus_tk": 250}
 """Requests a round of each Python client: about a quarter of a second."""
 
+NO_PIPELINE = "fluxrig, no pipeline"
 C_CLIENT = "C libmodbus, sequential"
 C_NEIGHBOUR = "C libmodbus on the server's processor"
 REQUEST_GOALS = {"pymodbus async": 10.0, C_CLIENT: 4.0}
@@ -32,15 +33,18 @@ def figures() -> Iterator[Figure]:
         with on_processor(FIRST):
             port = str(stack.enter_context(running_server())[0])
         c_client = [str(compiled("libmodbus_client", folder)), port]
-        contestants = [_python("fluxrig", port, 100 * BATCH)]
+        contestants = [_python("fluxrig", port, 100 * BATCH), _python(NO_PIPELINE, port, 15 * BATCH)]
         contestants += [_python(name, port, count) for name, count in COUNTS.items()]
         contestants += [Contestant(C_CLIENT, c_client, 2500, LAST), Contestant(C_NEIGHBOUR, c_client, 2500, FIRST)]
         found = measure(contestants, ROUNDS)
-    ours = found.pop("fluxrig")
+    ours, no_pipeline = found.pop("fluxrig"), found.pop(NO_PIPELINE)
     for name, peer in found.items():
         goal = REQUEST_GOALS.get(name)
         rates = ours.per_second / 1e3, peer.per_second / 1e3
         yield Figure(AREA, f"requests of {REGISTERS} registers", "k/s", rates[0], name, rates[1], goal, True)
+    for name in REQUEST_GOALS:
+        rates = no_pipeline.per_second / 1e3, found[name].per_second / 1e3
+        yield Figure(AREA, "the same without a pipeline", "k/s", rates[0], name, rates[1], None, True)
     for name, peer in found.items():
         rates = ours.per_second * REGISTERS / 1e6, peer.per_second * REGISTERS / 1e6
         yield Figure(AREA, "registers", "M/s", rates[0], name, rates[1], None, True)

@@ -8,6 +8,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from tests.bench.contest import obey
 
@@ -22,7 +23,7 @@ BATCH = 128
 """Requests that fluxrig is handed at once, as if they were those of one poll."""
 
 
-def fluxrig(port: int) -> Callable[[int], None]:
+def fluxrig(port: int, pipeline: int = PIPELINE) -> Callable[[int], None]:
     """The line that the Gear uses; each answer becomes a dict of 125 tags."""
     from fluxrig.modbus.pdu import read_request
     from fluxrig.modbus.request import Request
@@ -47,7 +48,7 @@ def fluxrig(port: int) -> Callable[[int], None]:
         "kind": "tcp",
         "address": "127.0.0.1",
         "port": port,
-        "pipeline": PIPELINE,
+        "pipeline": pipeline,
         "timeout_ms": 1000,
         "connect_timeout_ms": 3000,
         "reconnect_min_ms": 500,
@@ -131,8 +132,9 @@ def modbus_tk(port: int) -> Callable[[int], None]:
     return read
 
 
-CLIENTS = {
+CLIENTS: dict[str, Callable[[int], Callable[[int], None]]] = {
     "fluxrig": fluxrig,
+    "fluxrig, no pipeline": partial(fluxrig, pipeline=1),
     "pymodbus async": pymodbus_async,
     "pymodbus sync": pymodbus_sync,
     "umodbus": umodbus,
