@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from pymodbus.client import ModbusTcpClient
 
 from fluxrig_tooling.cli.main import main
-from tests.cli.modbus_peer import IDENTITY, RTU_OVER_TCP, Peer, null_modem, running_peer
+from tests.cli.modbus_peer import ADDRESS, IDENTITY, RTU_OVER_TCP, Peer, null_modem, running_peer
 
 FLUXRIG = str(Path(sys.executable).parent / "fluxrig")
 LIMIT_S = 60
@@ -92,6 +93,14 @@ def test_options_say_it_for_all_addresses_and_count_goes_on(peer: Peer):
     assert values(read(peer.link, "hr:200-203/int16", "--scale", "0.5")) == {
         "hr:200": 0, "hr:201": 0.5, "hr:202": 1.0, "hr:203": 1.5,
     }  # fmt: skip
+
+
+def test_scaled_integers_are_exact_whatever_their_size(peer: Peer):
+    raw = str(200 << 48 | 201 << 32 | 202 << 16 | 203)  # 56 bits, where a float has 53
+    with running_peer() as other, ModbusTcpClient(ADDRESS, port=other.port) as client:
+        client.write_registers(300, [200, 201, 202, 203], device_id=1)
+        result = modbus("read", other.link, "hr:300/uint64/x0.001", "--json")
+    assert f'"value": {raw[:-3]}.{raw[-3:]}' in result.stdout
 
 
 def test_what_is_more_than_a_request_can_carry_is_read_with_several(peer: Peer):

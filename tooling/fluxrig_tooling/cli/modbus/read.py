@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from fluxrig_tooling.cli.common import RIG_FILE, json_option, print_json
+from fluxrig_tooling.cli.common import RIG_FILE, json_option
 from fluxrig_tooling.cli.modbus.addresses import parse_address, tag_keys
 from fluxrig_tooling.cli.modbus.options import DURATION, Target, refuse_given, target_options
 from fluxrig_tooling.cli.modbus.reading import Row, Source, Span, Together, Values
 from fluxrig_tooling.cli.modbus.session import opened, run
-from fluxrig_tooling.cli.modbus.show import json_value, show_hex, show_items, show_troubles, show_values, troubles
+from fluxrig_tooling.cli.modbus.show import print_exactly, show_hex, show_items, show_troubles, show_values, troubles
 from fluxrig_tooling.cli.modbus.small_rig import ANY_TAG, Device, device_of_rig
 from fluxrig_tooling.cli.modbus.small_rig import device as read_device
 from fluxrig_tooling.rig.suggest import did_you_mean
@@ -75,7 +75,7 @@ def command(
     rows = run(_read(device, target, sources), as_json)
     flat = [row for each in rows for row in each]
     if as_json:
-        print_json(_document(target, flat))
+        print_exactly(_document(target, flat))
     else:
         for source, each in zip(sources, rows, strict=True):
             _show(source, each, as_hex)
@@ -150,7 +150,7 @@ def _document(target: Target, rows: Sequence[Row]) -> dict[str, Any]:
             "name": row.name,
             "address": row.address,
             "type": row.how,
-            "value": json_value(row.value),
+            "value": row.value,
             "quality": f"bad:{row.trouble.reason}" if row.trouble else "good",
         }
         for row in rows

@@ -13,7 +13,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from fluxrig.decimal import Decimal
+from fluxrig.jsontext import json_text
 from fluxrig_tooling.cli.modbus.reading import Row
 from fluxrig_tooling.cli.modbus.trouble import NO_ANSWER, Trouble
 
@@ -116,11 +116,9 @@ def value_text(value: Any, how: str = "") -> str:
     return str(value)
 
 
-def json_value(value: Any) -> Any:
-    """A value for `json`: bytes in hex, decimals as the nearest float where they have a fraction."""
-    if isinstance(value, Decimal):
-        return float(value) if value.exponent < 0 else int(value)
-    return value.hex() if isinstance(value, bytes) else value
+def print_exactly(document: Any) -> None:
+    """One JSON document in one line, in which decimals have all their places and bytes are in hex."""
+    click.echo(json_text(document))
 
 
 def reference(address: str) -> str:

@@ -10,11 +10,11 @@ import click
 
 from fluxrig.decimal import Decimal
 from fluxrig.errors import LocalError
-from fluxrig_tooling.cli.common import json_option, print_json, refused
+from fluxrig_tooling.cli.common import json_option, refused
 from fluxrig_tooling.cli.modbus.addresses import Wanted, number, parse_address, tag_keys
 from fluxrig_tooling.cli.modbus.options import Target, target_options
 from fluxrig_tooling.cli.modbus.session import opened, run
-from fluxrig_tooling.cli.modbus.show import json_value, value_text
+from fluxrig_tooling.cli.modbus.show import print_exactly, value_text
 from fluxrig_tooling.cli.modbus.small_rig import Device, device
 from fluxrig_tooling.cli.modbus.trouble import NO_ANSWER, Trouble
 from fluxrig_tooling.cli.modbus.writing import GOOD, Job, Outcome
@@ -92,7 +92,7 @@ def command(
         raise click.ClickException("nothing was written")
     outcome = run(_write(gear, target, job), as_json)
     if as_json:
-        print_json(_document(target, job, before, outcome))
+        print_exactly(_document(target, job, before, outcome))
     else:
         _say(job, outcome)
     if outcome.result not in GOOD:
@@ -196,9 +196,9 @@ def _document(target: Target, job: Job, before: list[Any] | Trouble | None, outc
         "address": job.where,
         "function": job.function,
         "result": outcome.result,
-        "written": [json_value(value) for value in job.values],
-        "before": [json_value(value) for value in before] if isinstance(before, list) else None,
-        "after": None if outcome.found is None else [json_value(value) for value in outcome.found],
+        "written": job.values,
+        "before": before if isinstance(before, list) else None,
+        "after": outcome.found,
         **trouble,
     }
 
