@@ -29,7 +29,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TABLE_ITEMS = 65536, COMMAND_SIZE = 65536, BAUD = 19200, BACKLOG = 1024, EVENTS = 256, READ_REQUEST_SIZE = 12 };
+enum { TABLE_ITEMS = 65536, COMMAND_SIZE = 65536, BAUD = 19200, BACKLOG = 1024, EVENTS = 256, READ_REQUEST_SIZE = 12, AT_ONCE = 16 };
 
 typedef void set_float(float value, uint16_t *registers);
 
@@ -248,12 +248,13 @@ static void hold_back(int fd, int on)
 }
 
 /* Answer the requests that have arrived at `fd`, several in one packet: what a client can do with many requests under
- * way would otherwise be hidden behind the system calls of the server. Returns 0 when the connection is of no more use.
+ * way would otherwise be hidden behind the system calls of the server. After some it is the turn of other connections,
+ * and the client can begin. Returns 0 when the connection is of no more use.
  */
 static int answer(int fd)
 {
     uint8_t query[MODBUS_TCP_MAX_ADU_LENGTH];
-    int pending = 0, size;
+    int pending = 0, answered = 0, size;
     modbus_set_socket(context, fd);
     ioctl(fd, FIONREAD, &pending);
     int are_several = is_tcp && pending > READ_REQUEST_SIZE;
@@ -264,7 +265,7 @@ static int answer(int fd)
         if (size > 0 && modbus_reply(context, query, size, tables) < 0)
             return 0;
         pending -= size;
-    } while (size > 0 && pending > 0);
+    } while (size > 0 && pending > 0 && ++answered < AT_ONCE);
     if (are_several)
         hold_back(fd, 0);
     /* 0: a frame for another unit. On a serial line a frame that came damaged is no reason to go away. */
