@@ -29,7 +29,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TABLE_ITEMS = 65536, COMMAND_SIZE = 65536, BAUD = 19200, BACKLOG = 1024, EVENTS = 256, READ_REQUEST_SIZE = 12, AT_ONCE = 16 };
+enum { TABLE_ITEMS = 65536, COMMAND_SIZE = 65536, BAUD = 19200, BACKLOG = 1024, EVENTS = 256 };
+enum { READ_REQUEST_SIZE = 12, AT_ONCE = 16 };
 
 typedef void set_float(float value, uint16_t *registers);
 
@@ -265,7 +266,7 @@ static int answer(int fd)
         if (size > 0 && modbus_reply(context, query, size, tables) < 0)
             return 0;
         pending -= size;
-    } while (size > 0 && pending > 0 && ++answered < AT_ONCE);
+    } while (is_tcp && size > 0 && pending > 0 && ++answered < AT_ONCE);
     if (are_several)
         hold_back(fd, 0);
     /* 0: a frame for another unit. On a serial line a frame that came damaged is no reason to go away. */
