@@ -12,7 +12,7 @@ UNIT = 1
 FIRST = 1000
 """The register that is read first. It holds its own address."""
 
-PIPELINE = 8
+PIPELINE = 16
 BATCH = 32
 """Requests that fluxrig is handed at once, as if they were those of one poll."""
 

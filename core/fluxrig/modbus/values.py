@@ -120,8 +120,10 @@ else:
 
     def fill(data: dict, tags: list, raws: tuple) -> None:
         """Set each tag to its raw value. By index, where pairs would be two objects on the heap for each tag."""
-        for index in range(len(tags)):
-            data[tags[index]] = raws[index]
+        index = 0
+        for tag in tags:
+            data[tag] = raws[index]
+            index += 1
 
 
 class TranslatingGather:
