@@ -18,7 +18,7 @@ from fluxrig_tooling.cli.modbus.trouble import Trouble, exception_trouble, line_
 
 @click.command("identify")
 @target_options
-@click.option("--most", type=click.Choice(list(CATEGORIES)), default="extended", show_default=True, help="What to ask.")
+@click.option("--most", type=click.Choice(list(CATEGORIES)), default="extended", help="How much to ask; extended.")
 @json_option
 def command(target: Target, most: str, as_json: bool) -> None:
     """Ask one unit over LINK who made it, and what it is (function 43/14).

@@ -53,10 +53,10 @@ class ReadingType(click.ParamType):
 @click.command("learn")
 @target_options
 @click.option("--table", "tables", type=click.Choice(TABLES), multiple=True, help="Where to look; both unless given.")
-@click.option("--range", "span", type=Span(), metavar="FIRST-LAST", default="0-99", show_default=True)
+@click.option("--range", "span", type=Span(), metavar="FIRST-LAST", default="0-99", help="Which addresses; 0-99.")
 @click.option("--reading", "readings", type=ReadingType(), metavar="TEXT", multiple=True, help="[NAME=]NUMBER [UNIT].")
-@click.option("--samples", type=click.IntRange(1, 100), default=3, show_default=True, help="How often to look.")
-@click.option("--every", type=DURATION, metavar="TIME", default="500ms", show_default=True, help="Between two looks.")
+@click.option("--samples", type=click.IntRange(1, 100), metavar="N", default=3, help="How often to look; 3.")
+@click.option("--every", type=DURATION, metavar="TIME", default="500ms", help="Between two looks; 500ms.")
 @json_option
 def command(
     target: Target,

@@ -58,18 +58,18 @@ class Target:
 
 link_argument = click.argument("link")
 unit_option = click.option(
-    "--unit", type=click.IntRange(0, MAX_UNIT_ID), default=1, show_default=True, help="The Modbus unit (slave) id."
+    "--unit", type=click.IntRange(0, MAX_UNIT_ID), metavar="ID", default=1, help="The Modbus unit (slave) id; 1."
 )
 baud_option = click.option("--baud", type=int, metavar="RATE", help="Of a serial line; 19200 unless given.")
 parity_option = click.option("--parity", type=click.Choice(["even", "none", "odd"]), help="Of a serial line; even.")
-stop_bits_option = click.option("--stop-bits", type=click.IntRange(1, 2), help="Of a serial line; 1.")
+stop_bits_option = click.option("--stop-bits", type=click.IntRange(1, 2), metavar="N", help="Of a serial line; 1.")
 timeout_option = click.option(
     "--timeout", type=DURATION, metavar="TIME", help="For one answer: 1s, on serial lines 500ms."
 )
 rs485_option = click.option("--rs485", is_flag=True, help="The driver switches the transceiver.")
 echo_option = click.option("--local-echo", is_flag=True, help="The adapter returns what is sent.")
 retries_option = click.option(
-    "--retries", type=click.IntRange(0, 10), default=0, help="More attempts after a silence; 0."
+    "--retries", type=click.IntRange(0, 10), metavar="N", default=0, help="More attempts after a silence; 0."
 )
 
 _OPTIONS = (

@@ -26,7 +26,7 @@ from fluxrig_tooling.rig.suggest import did_you_mean
 @click.option("--type", "kind", metavar="TYPE", help="int16, float32, … as in a rig; bit3, string16, raw4.")
 @click.option("--order", metavar="ORDER", help="ABCD, CDAB, BADC or DCBA.")
 @click.option("--scale", metavar="NUMBER", help="What a raw number counts, such as 0.1.")
-@click.option("--count", type=click.IntRange(1, 65536), help="How many values from ADDRESS on.")
+@click.option("--count", type=click.IntRange(1, 65536), metavar="N", help="How many values from ADDRESS on.")
 @click.option("--hex", "--raw", "as_hex", is_flag=True, help="Registers as they are, in hex.")
 @click.option("--watch", is_flag=True, help="Again and again, as a live table.")
 @click.option("--every", type=DURATION, metavar="TIME", default="1s", show_default=True, help="With --watch.")

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from fluxrig_tooling.cli.common import json_option, print_json
 from fluxrig_tooling.cli.modbus.addresses import parse_address
-from fluxrig_tooling.cli.modbus.listening import PER_SECOND
 from fluxrig_tooling.cli.modbus.options import DURATION, MAX_UNIT_ID, Target, line_keys, link_argument, rs485_option
 from fluxrig_tooling.cli.modbus.scanning import ANSWER, LATE, Found, Scan, Setting
 from fluxrig_tooling.cli.modbus.session import run
@@ -58,11 +57,11 @@ class Numbers(click.ParamType):
 @click.option(
     "--units", type=Numbers(0, MAX_UNIT_ID), metavar="LIST", help="Which unit ids: 1-247; on tcp:// also 0 and 255."
 )
-@click.option("--bauds", type=Numbers(50, 4_000_000), metavar="LIST", default=BAUDS, show_default=True)
-@click.option("--parities", metavar="LIST", default=PARITIES, show_default=True, help="Of none, even and odd.")
-@click.option("--stop-bits", type=click.IntRange(1, 2), default=1, show_default=True)
+@click.option("--bauds", type=Numbers(50, 4_000_000), metavar="LIST", default=BAUDS, help=f"{BAUDS} unless given.")
+@click.option("--parities", metavar="LIST", default=PARITIES, help="Of none, even and odd; none,even.")
+@click.option("--stop-bits", type=click.IntRange(1, 2), metavar="N", default=1, help="Of a serial line; 1.")
 @click.option("--timeout", type=DURATION, metavar="TIME", help="For one answer: 500ms, on serial lines 300ms.")
-@click.option("--probe", metavar="ADDRESS", default="hr:0", show_default=True, help="What each unit is asked for.")
+@click.option("--probe", metavar="ADDRESS", default="hr:0", help="What each unit is asked for; hr:0.")
 @click.option("--all", "all_settings", is_flag=True, help="Go on with other settings where a unit is found.")
 @rs485_option
 @json_option
@@ -82,7 +81,7 @@ def command(
 
     On a serial line it tries baud rates and parities, the likely ones first, and tells silence from noise and echo. A
     unit that answers with an exception is there too. Ctrl-C ends it and shows what was found so far. Exits 1 when
-    nothing was found.
+    nothing was found. On a serial line no other master may talk meanwhile.
 
     \b
     Example:
@@ -195,7 +194,6 @@ def _document(link: str, scan: Scan) -> dict[str, Any]:
         "link": link,
         "complete": scan.complete,
         "requests": scan.requests,
-        "requests_per_s_at_most": PER_SECOND,
         "found": [
             {
                 "unit": found.unit_id,

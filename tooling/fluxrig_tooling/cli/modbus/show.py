@@ -51,7 +51,9 @@ def new_table(*columns: str, right: Sequence[str] = (), folded: Sequence[str] = 
 
 
 def show_values(rows: Sequence[Row]) -> None:
-    """A table of values with a type. Names stand in it if there are any."""
+    """A table of values with a type, if there is one at all. Names stand in it if there are any."""
+    if all(row.trouble for row in rows):
+        return
     named = any(row.name != row.address.partition("-")[0] for row in rows)
     table = new_table(*["name"] * named, "address", "type", "value", right=("value",))
     for row in rows:
