@@ -45,7 +45,8 @@ def command(rig: Path, rack: str | None, as_json: bool) -> None:
     model, problems = draft(rig)
     for problem in problems:
         click.echo(str(problem), err=True)
-    if model is None:
+    # What could not be read would be missing from the lines.
+    if model is None or not model.complete or not all(gear.sound for gear in model.gears):
         raise refused(f"{rig} has errors, see above", as_json, [problem.as_dict() for problem in problems])
     if rack is not None and rack not in {each.name for each in model.racks}:
         from fluxrig_tooling.rig.suggest import did_you_mean
