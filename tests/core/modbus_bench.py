@@ -8,6 +8,9 @@ from probes import chain, gear, gear_of
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
 
+if hasattr(gc, "threshold"):
+    gc.threshold(16_384)  # collect often: a heap that is first filled is split up, and modules are still to be compiled
+
 EVERY_MS = 100
 PAUSE_MIN_MS, PAUSE_MAX_MS = 150, 600
 

@@ -26,6 +26,7 @@ class Bench(DeviceBench):
         """(address, count) of the requests since this was last asked."""
         spans = [(int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")) for pdu in self.unit.requests]
         self.unit.requests.clear()
+        self.plant.log.clear()  # there is not much room
         return spans
 
 

@@ -17,7 +17,7 @@ async def test_a_gateway_that_heard_nothing_from_the_device_leaves_it_open_wheth
         answered = plain(pdu)
         return bytes([pdu[0] | 0x80, NO_RESPONSE]) if pdu[0] == 16 else answered
 
-    bench.unit.answer = answer
+    bench.unit.answer = answer  # type: ignore[method-assign]
     await bench.command({"speed": 5}, 700)
     assert len(bench.writes()) == 1
     assert bench.results() == [("speed", 5, "confirmed")]
@@ -37,7 +37,7 @@ async def test_what_function_23_reads_too_early_is_read_again():
     await bench.run(10)
     plain = bench.unit.store
     held: list = []
-    bench.unit.store = lambda address, data: held.append((address, data))
+    bench.unit.store = lambda address, data: held.append((address, data))  # type: ignore[method-assign]
     bench.source.emit({"both": 5})
     await bench.run(30)
     plain(*held[0])

@@ -77,7 +77,7 @@ class Poll:
         self._gear.out(self._ctx.message(data, self._meta))
 
     async def once(self, deadline: int) -> None:
-        """Ask, and send the message. `deadline` (ticks) is when the next poll is due, which says how urgent this one is."""
+        """Ask, and send the message. `deadline` (ticks), when the next poll is due, says how urgent this one is."""
         gear = self._gear
         self.data = self._blank.copy()
         self.bad = {}
