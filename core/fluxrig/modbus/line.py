@@ -75,6 +75,7 @@ class Line:
         self._alive = False  # an answer has come over this connection since the last timeout
         self._link = Rest(config["reconnect_min_ms"], config["reconnect_max_ms"])
         self._units: dict = {}
+        self._late: dict = {}  # {unit id: ticks until which it may still answer what it did not}, if that does harm
         self._next = 0  # of the requests that are being asked, the first that was not sent
         self._heard = False  # a part of an answer has come
 
@@ -93,13 +94,20 @@ class Line:
         unit_id = requests[0].unit_id
         self.expect_unit(unit_id)
         requests = list(requests)  # whose order changes when some are asked again
+        unit = self._units[unit_id]
         at = 0
         while at < len(requests):
             await self._turns.take(deadline)
+            late = None
             try:
-                at = await self._ask_some(self._units[unit_id], requests, at, deadline, guard, even_resting)
+                if unit_id in self._late and (even_resting or not unit.is_on(self._clock.wall_ns())):
+                    late = self._late_until(unit_id)
+                if late is None:
+                    at = await self._ask_some(unit, requests, at, deadline, guard, even_resting)
             finally:
                 self._turns.give()
+            if late is not None:
+                await self._clock.sleep_until(late)  # while the others have their turns
 
     async def close(self) -> None:
         """Release the link."""
@@ -113,28 +121,27 @@ class Line:
         try:
             if unit.reason is not None and not even_resting and unit.is_on(self._clock.wall_ns()):
                 raise LineError(unit.why, reason=unit.reason)
-            while True:
-                if guard:
-                    guard()
-                is_reused = await self._is_open(requests[at])
-                stream = self._stream or await self._connect(even_resting)
-                if guard:
-                    guard()
-                requests[at].sent = True
-                try:
-                    await self._converse(stream, unit, requests, deadline)
-                    return self._next
-                except Lost as exc:
-                    self.disconnects += 1
-                    # A server may close a connection that stood idle, which shows only now. A read may be repeated.
-                    if not (is_reused or self._alive) or self._heard or not requests[at].repeatable:
-                        self._note_link(NOT_CONNECTED, str(exc))
-                        raise LineError(str(exc), reason=NOT_CONNECTED)
-                    # The answers may have come in another order.
-                    unanswered = self._unanswered()
-                    answered = self._next - len(unanswered)
-                    requests[answered : self._next] = unanswered
-                    self._next = answered
+            if guard:
+                guard()
+            is_reused = await self._is_open(requests[at])
+            stream = self._stream or await self._connect(even_resting)
+            if guard:
+                guard()
+            requests[at].sent = True
+            try:
+                await self._converse(stream, unit, requests, deadline)
+            except Lost as exc:
+                self.disconnects += 1
+                # A server may close a connection that stood idle, which shows only now. A read may be repeated.
+                if not (is_reused or self._alive) or self._heard or not requests[at].repeatable:
+                    self._note_link(NOT_CONNECTED, str(exc))
+                    raise LineError(str(exc), reason=NOT_CONNECTED)
+                # The answers may have come in another order.
+                unanswered = self._unanswered()
+                answered = self._next - len(unanswered)
+                requests[answered : self._next] = unanswered
+                self._next = answered
+            return self._next
         except LineError as exc:
             for request in self._unanswered() + requests[self._next :]:
                 request.fail(exc)
@@ -188,6 +195,10 @@ class Line:
     def _forget(self) -> None:
         """What has come over the connection so far is of no more use."""
 
+    def _late_until(self, unit_id: int) -> int | None:
+        """When the answer of a unit in `_late` can come no more, in ticks. None when that has passed."""
+        return None
+
     def _first_pause_ms(self) -> int:
         """How long a unit is left alone at least."""
         return self._config["reconnect_min_ms"]
@@ -204,6 +215,7 @@ class Line:
                 self.strays += self._stream.discard() > 0
                 self._forget()
             except TransientError:
+                self.disconnects += 1
                 self._forget()
                 await self.close()
                 return False

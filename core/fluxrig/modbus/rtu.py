@@ -88,7 +88,8 @@ class Receiver:
                     keep = start
             elif size:
                 if crc16(buffer, start, start + size):
-                    self.damaged = True
+                    if not self._echo.startswith(buffer[start : start + size]):
+                        self.damaged = True
                 elif buffer[start : start + size] != self._echo:
                     return self._answer(start, size)
             start = buffer.find(bytes((self._unit_id,)), start + 1)

@@ -32,7 +32,6 @@ class RtuLine(Line):
         self._turnaround_ms = config["turnaround_ms"]
         self._local_echo = config["local_echo"]
         self._ready_at: int | None = None
-        self._late: dict = {}  # {unit id: ticks until which it may still answer what it did not}
 
     async def _exchange(self, stream: Stream, unit: Rest, requests: list, deadline: int | None) -> None:
         first = self._next
@@ -80,19 +79,23 @@ class RtuLine(Line):
             left_us = clock.ticks_diff(self._ready_at, clock.ticks_us())
             if 0 < left_us <= self._gap_us:  # more than that is a clock that has wrapped since
                 await clock.sleep_until(self._ready_at)
-        self.strays += stream.discard()
+        self.strays += stream.discard() > 0
         self._receiver.expect(request.unit_id, request.prefix, request.size, request.frame)
-        await stream.write(request.frame)
+        longest_us = self._longest_us(request)
+        if request.unit_id != BROADCAST:
+            self._late[request.unit_id] = clock.ticks_add(clock.ticks_us(), longest_us + self._timeout_us)
+        if self._is_serial:
+            # An adapter that hangs takes nothing more, and nobody else would notice.
+            await clock.wait_for(stream.write(request.frame), (longest_us + 999) // 1000)
+        else:
+            await stream.write(request.frame)
 
     async def _receive(self, stream: Stream, request: Request) -> bytes | None:
         """The data of the answer, None when it came damaged."""
         clock = self._clock
         receiver = self._receiver
         echo = request.frame if self._local_echo else b""
-        on_the_wire = len(request.frame) + (
-            MAX_FRAME if request.size is None else len(request.prefix) + request.size + 3
-        )
-        left_us = self._timeout_us + on_the_wire * self._byte_us
+        left_us = self._longest_us(request)
         limit = clock.ticks_add(clock.ticks_us(), left_us)
         self._late[request.unit_id] = clock.ticks_add(limit, self._timeout_us)
         while left_us > 0:
@@ -119,18 +122,19 @@ class RtuLine(Line):
         waited = f"no answer within {self._timeout_us // 1000} ms"
         raise Unanswered(f"{waited}, {receiver.received} bytes came" if receiver.received else waited)
 
-    async def _is_open(self, request: Request) -> bool:
-        # Its rest is over by then nearly always. Not after a step of the wall clock, a failure before the timeout, or
-        # for what is tried all the same.
-        late = self._late.get(request.unit_id)
-        if late is not None:
-            left_us = self._clock.ticks_diff(late, self._clock.ticks_us())
-            if 0 < left_us <= 2 * (self._timeout_us + MAX_FRAME * self._byte_us):  # more: the ticks have wrapped since
-                await self._clock.sleep_until(late)
-        return await super()._is_open(request)
+    def _longest_us(self, request: Request) -> int:
+        """How long a request and its answer may take, their time on the wire included."""
+        answer_size = MAX_FRAME if request.size is None else len(request.prefix) + request.size + 3
+        return self._timeout_us + (len(request.frame) + answer_size) * self._byte_us
 
-    def _forget(self) -> None:
-        self._late = {}
+    def _late_until(self, unit_id: int) -> int | None:
+        # Its rest is longer nearly always. Not after a step of the wall clock, a failure before the timeout, or the end
+        # of whoever asked; nor for what is asked all the same. A new connection makes no difference to the unit.
+        late: int = self._late[unit_id]
+        left_us = self._clock.ticks_diff(late, self._clock.ticks_us())
+        if 0 < left_us <= 2 * (self._timeout_us + MAX_FRAME * self._byte_us):  # more: the ticks have wrapped since
+            return late
+        return None
 
     def _unanswered(self) -> list:
         return []  # the request under way is the one at `_next`

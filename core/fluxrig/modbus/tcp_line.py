@@ -47,6 +47,8 @@ class TcpLine(Line):
                         await self._wait_delay()
         finally:
             transactions.deliver()
+            if self._delay_us:
+                self._ready_at = clock.ticks_add(clock.ticks_us(), self._delay_us)
 
     async def _answers(self, stream: Stream) -> None:
         """Wait until at least one request is answered."""
