@@ -45,3 +45,17 @@ async def test_a_read_that_is_in_one_piece_again_keeps_no_parts():
     await bench.run(RETRY_MS + 14 * EVERY_MS)
     assert bench.qualities("all")[-1] == {"good"} and bench.gear.refused_tags == 0
     assert [len(read.parts) for read in bench.gear._polls[0].reads] == [0]
+
+
+async def test_a_refused_tag_that_meets_a_busy_device_is_asked_for_again_soon():
+    unit = Unit({0: 0, 2: 2})
+    tags = [[f"r{i}", "raw"] for i in range(3)]
+    bench = Bench(unit, [[3, 0, 3, b"", ">3H", tags]])
+    await bench.run(RETRY_MS - 1)
+    assert bench.gear.refused_tags == 1
+    unit.registers[1] = 1
+    unit.faults = [None, None, 6]  # two reads, and then the tag by itself
+    await bench.run(1)
+    assert bench.got[-1].quality("r1") == "bad:device_busy"
+    await bench.run(2 * EVERY_MS)
+    assert bench.got[-1].data == {"r0": 0, "r1": 1, "r2": 2}

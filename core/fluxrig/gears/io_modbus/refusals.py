@@ -81,8 +81,14 @@ class Refusals:
             return
         read = self._part(*entry[:3])
         await self._ask(line, [read], deadline)
-        if _code(read) is not None:
-            entry[3], entry[4] = _reason(read), now_ns
+        code = _code(read)
+        if code is not None:
+            entry[3] = _reason(read)
+            if code == ILLEGAL_FUNCTION or code in _NO_SUCH_ITEM:
+                entry[4] = now_ns
+            else:  # that may pass: it is asked for again soon, after the others whose time has come
+                self._resting.remove(entry)
+                self._resting.append(entry)
         elif read.error is None:
             self._resting.remove(entry)
             self.tags -= len(read.plan.tags)
