@@ -75,6 +75,14 @@ class Stream:
         """Release the connection, and end the read of another task. Never raises, may be called twice."""
         raise NotImplementedError
 
+    async def abort(self) -> None:
+        """Like `close`, and what was written and has not left this machine never will: TCP resets the connection.
+
+        For a peer that does not answer. A kernel goes on for minutes to deliver what was written before a `close`, and
+        a command must not arrive late. Where a platform cannot do that, it closes.
+        """
+        await self.close()
+
 
 class Mqtt:
     """One MQTT 3.1.1 session that publishes, from `Host.mqtt`."""

@@ -19,12 +19,14 @@ FOR_EVER_S = 3600
 class Behaviours:
     """One server a port. `received[port]` is what its clients sent; `sent[port]` counts what `pours` could send.
 
-    `told[port]` is what `reads_when_told` waits for.
+    `told[port]` is what `reads_when_told` waits for. `was_reset[port]` says, once a client has left, whether that ended
+    with a reset.
     """
 
     def __init__(self) -> None:
         self.received: dict[int, bytearray] = {}
         self.sent: dict[int, int] = {}
+        self.was_reset: dict[int, bool] = {}
         self.told: dict[int, asyncio.Event] = {}
         self._servers: list[asyncio.Server] = []
         self._sockets: list[socket.socket] = []
@@ -38,8 +40,9 @@ class Behaviours:
         async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
                 await serve(reader, writer, port)
+                self.was_reset[port] = False
             except ConnectionError:
-                pass
+                self.was_reset[port] = True
             finally:
                 writer.close()
 

@@ -98,6 +98,12 @@ class Peers:
         """How many MQTT pings clients have sent to `port`."""
         return self._behaviours.received[port].count(PINGREQ)
 
+    async def do_was_reset(self, port: int) -> bool:
+        """Whether the client that left `port` last reset its connection, as soon as one has left."""
+        while port not in self._behaviours.was_reset:
+            await asyncio.sleep(0.005)
+        return self._behaviours.was_reset[port]
+
     async def do_stalled(self, port: int) -> int:
         return await self._behaviours.stalled(port)
 

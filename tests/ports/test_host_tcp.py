@@ -225,3 +225,15 @@ async def test_many_connections_one_after_the_other_cost_no_sockets():
 def stream_number(stream):
     """The file descriptor of a stream: the lowest free one, so it tells how many are in use."""
     return (stream._file if hasattr(stream, "_file") else stream._sock).fileno()
+
+
+async def test_a_close_delivers_what_was_written_and_an_abort_resets():
+    for ending, resets in (("close", False), ("abort", True)):
+        port = open_port("echoes")
+        host, stream = await connected_to(port)
+        await stream.write(b"x")
+        assert await take(host, stream, 1) == b"x"
+        await getattr(stream, ending)()
+        assert ask("was_reset", port) is resets, ending
+        assert await stream.read(1) == b""
+        await stream.abort()  # may be called after the end, as close may

@@ -246,7 +246,9 @@ class Line:
     async def _drop(self) -> None:
         self.losses += 1
         self._forget()
-        await self.close()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await stream.abort()  # a write that nobody answers must not be delivered later
 
     def _note_link(self, reason: str, why: str) -> None:
         if self._link.failed(reason, why, self._clock.wall_ns()):

@@ -123,7 +123,7 @@ else:
         index = 0
         for tag in tags:
             data[tag] = raws[index]
-            index += 1
+            index += 1  # noqa: SIM113 - enumerate makes a pair a tag
 
 
 class TranslatingGather:

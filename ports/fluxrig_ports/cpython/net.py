@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 
 from fluxrig.errors import FluxError, LocalError, TransientError
 from fluxrig_ports.cpython.descriptor import DescriptorStream
@@ -81,6 +82,11 @@ class TcpStream(DescriptorStream):
     def _lost(self, fault: OSError | None) -> FluxError:
         fault = fault or ConnectionAbortedError("the connection is closed")
         return link_error(fault, self._address, self._port)
+
+    async def abort(self) -> None:
+        if not self._closed:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await self.close()
 
     async def _release(self) -> None:
         self._sock.close()

@@ -69,6 +69,12 @@ class TtyStream(DescriptorStream):
         self._line = line
         self._path = path
 
+    async def abort(self) -> None:
+        if not self._closed:
+            with suppress(OSError, termios.error):
+                self._line.reset_output_buffer()
+        await self.close()
+
     def _end(self, fault: OSError | None) -> bytes:
         if self._closed:
             return b""

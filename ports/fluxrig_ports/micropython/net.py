@@ -5,6 +5,7 @@ import asyncio
 import errno
 import select
 import socket
+import struct
 import time
 
 from fluxrig.errors import FluxError, LocalError, TransientError
@@ -14,6 +15,8 @@ from fluxrig_ports.micropython.polled import PolledStream
 _CONNECT_POLL_MS = 5
 _TCP = 6  # IPPROTO_TCP and TCP_NODELAY have no names in MicroPython's socket module
 _NODELAY = 1
+_SOCKET = 1  # SOL_SOCKET and SO_LINGER, as Linux has them
+_LINGER = 13
 
 
 async def connect(address: str, port: int, timeout_ms: int) -> "TcpStream":
@@ -90,6 +93,14 @@ class TcpStream(PolledStream):
         return TransientError(
             f"{self._address}:{self._port}: the connection is closed", address=self._address, port=self._port
         )
+
+    async def abort(self) -> None:
+        if self._file is not None:
+            try:
+                self._file.setsockopt(_SOCKET, _LINGER, struct.pack("ii", 1, 0))
+            except OSError:
+                pass  # not every device can
+        await self.close()
 
     def _release(self, file) -> None:
         file.close()
