@@ -194,6 +194,8 @@ def test_what_is_no_link(link: str, hint: str):
         ("tcp://a", "timeout: 0s", "timeout is at least 1ms"),
         ("tcp://a", "connect_timeout: 0s", "connect_timeout is at least 1ms"),
         ("tcp://a", "reconnect_min: 0s", "reconnect_min is at least 1ms"),
+        ("tcp://a", "timeout: 5m", "timeout is at most 4m"),
+        ("tcp://a", "request_delay: 1h", "request_delay is at most 4m"),
         ("tcp://a", "reconnect_min: 2s, reconnect_max: 1s", "shorter than reconnect_min"),
         ("serial://uart0", "timeout: 10ms", "the timeout is shorter than the response_time, 20ms"),
         ("tcp://a", "response_time: 2s", "the timeout is shorter than the response_time, 2s"),

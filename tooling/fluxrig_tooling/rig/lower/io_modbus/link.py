@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from fluxrig_tooling.rig.model import GearSpec, Problems
 from fluxrig_tooling.rig.suggest import listed, nearest
+from fluxrig_tooling.rig.units import duration_text
 
 TCP, RTU, RTU_OVER_TCP = "tcp", "rtu", "rtu+tcp"
 
@@ -57,6 +58,9 @@ LINE_KEYS = (
     *DEFAULTS,
 )
 """The keys that gears on one line have in common."""
+
+MAX_WAIT_MS = 240_000
+"""The longest wait on a line: the clock of a small device wraps, and knows no longer times."""
 
 FIXED_SILENCE_US = 1750
 """The silence between frames above 19200 baud (SL section 2.5.1.1)."""
@@ -234,5 +238,8 @@ def _check_times(gear: GearSpec, options: dict[str, Any], problems: Problems) ->
     for key in ("timeout", "connect_timeout", "reconnect_min", "reconnect_max"):
         if options[key] < 1:
             problems.error(gear.at(key), f"{key} is at least 1ms")
+    for key in ("timeout", "connect_timeout", "pause_after_connect", "request_delay", "turnaround"):
+        if options[key] > MAX_WAIT_MS:
+            problems.error(gear.at(key), f"{key} is at most {duration_text(MAX_WAIT_MS)}")
     if options["reconnect_max"] < options["reconnect_min"]:
         problems.error(gear.at("reconnect_max"), "reconnect_max is shorter than reconnect_min")
