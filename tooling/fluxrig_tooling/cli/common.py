@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fluxrig_tooling.rig.model import RigModel
 
 RIG_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -18,6 +20,18 @@ RIG_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FLUX_SUFFIX = ".flux"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+
+
+def folder_option(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--folder`, for commands that look for `kind` beside a rig too: in the folder of that name."""
+    return click.option(
+        "--folder",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        default=".",
+        help=f"Where the rig file is: {kind} in its folder `{kind}` count too.",
+    )
+
+
 rack_option = click.option("--rack", metavar="NAME", help="Which rack; needed when the rig has several.")
 
 
@@ -39,6 +53,13 @@ def refused(message: str, as_json: bool, problems: list[dict[str, Any]] | None =
     if as_json:
         print_json({"ok": False, "error": message, "problems": problems or []})
     return click.ClickException(message)
+
+
+def print_glossary(entries: dict[str, str]) -> None:
+    """Each term with its explanation beside it, within 80 columns."""
+    width = max(map(len, entries), default=0)
+    for term, text in entries.items():
+        click.echo(click.wrap_text(text, 80, f"{term:<{width}}  ", " " * (width + 2)))
 
 
 def print_json(document: Any) -> None:

@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fluxrig_tooling.cli.common import json_option, print_json
+from fluxrig_tooling.cli.common import folder_option, json_option, print_glossary, print_json
 
 if TYPE_CHECKING:
     from fluxrig_tooling.rig.manifest import Manifest, Port
 
-folder_option = click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=".",
-    help="Where the rig file is: gears in its folder `gears` count too.",
-)
+gears_folder_option = folder_option("gears")
 
 
 @click.group("gear")
@@ -26,7 +21,7 @@ def command() -> None:
 
 
 @command.command("list")
-@folder_option
+@gears_folder_option
 @json_option
 def list_(folder: Path, as_json: bool) -> None:
     """List the Gear types: name, where they run, what they do.
@@ -39,14 +34,12 @@ def list_(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json([{"type": each.type, "summary": each.summary, "targets": each.targets} for each in manifests])
         return
-    width = max(len(each.type) for each in manifests)
-    for each in manifests:
-        click.echo(click.wrap_text(each.summary, 80, f"{each.type:<{width}}  ", " " * (width + 2)))
+    print_glossary({each.type: each.summary for each in manifests})
 
 
 @command.command()
 @click.argument("type_name", metavar="[TYPE]", required=False)
-@folder_option
+@gears_folder_option
 @json_option
 def doc(type_name: str | None, folder: Path, as_json: bool) -> None:
     """Show what gear TYPE does: ports, configuration, examples. Without TYPE: all of them.

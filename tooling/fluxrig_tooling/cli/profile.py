@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fluxrig_tooling.cli.common import json_option, print_json, refused
+from fluxrig_tooling.cli.common import folder_option, json_option, print_glossary, print_json, refused
 
 if TYPE_CHECKING:
     from fluxrig_tooling.rig.profile import Profile, Profiles
@@ -17,12 +17,7 @@ WIDTH = 80
 COLUMNS = ("tag", "address", "type", "scale", "unit", "group")
 """Of the table of tags. The others of a tag's keys are in the JSON."""
 
-folder_option = click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=".",
-    help="Where the rig file is: profiles in its folder `profiles` count too.",
-)
+profiles_folder_option = folder_option("profiles")
 
 
 @click.group("profile")
@@ -31,7 +26,7 @@ def command() -> None:
 
 
 @command.command("list")
-@folder_option
+@profiles_folder_option
 @json_option
 def list_(folder: Path, as_json: bool) -> None:
     """List the profiles: the name to write at `profile:`, and the device.
@@ -49,17 +44,14 @@ def list_(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json([_summary(each) for each in found])
     else:
-        width = max(len(each.name) for each in found)
-        for each in found:
-            device = f"{each.vendor} {each.model}, {len(each.tags.entries)} tags"
-            click.echo(click.wrap_text(device, WIDTH, f"{each.name:<{width}}  ", " " * (width + 2)))
+        print_glossary({each.name: f"{each.vendor} {each.model}, {len(each.tags.entries)} tags" for each in found})
     if broken:
         raise SystemExit(1)
 
 
 @command.command()
 @click.argument("name", metavar="VENDOR/MODEL")
-@folder_option
+@profiles_folder_option
 @json_option
 def show(name: str, folder: Path, as_json: bool) -> None:
     """Show what the profile VENDOR/MODEL reads, and where its addresses come from.
