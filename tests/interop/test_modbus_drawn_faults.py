@@ -5,6 +5,7 @@ request after the other; when they end, everything must be good again within the
 """
 
 import asyncio
+from contextlib import nullcontext
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -103,13 +104,16 @@ def config(link: dict[str, Any]) -> dict[str, Any]:
 
 
 class Connection:
-    """The server's end of a connection, on which answers do what their faults say."""
+    """The server's end of a connection, on which answers do what their faults say.
 
-    def __init__(self, stream: NullModem, clock: VirtualClock):
+    What is sent slowly on a serial line may meet what another unit sends.
+    """
+
+    def __init__(self, stream: NullModem, clock: VirtualClock, is_serial: bool):
         self._stream = stream
         self._clock = clock
         self._half_open = False
-        self._sending = asyncio.Lock()
+        self._sending = nullcontext() if is_serial else asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def read(self) -> bytes | None:
@@ -184,7 +188,7 @@ class Bench:
         return not self._faults
 
     async def _serve_tcp(self, stream: NullModem) -> None:
-        connection = Connection(stream, self.host.clock)
+        connection = Connection(stream, self.host.clock, False)
         waiting = b""
         while data := await connection.read():
             waiting += data
@@ -195,7 +199,7 @@ class Bench:
                 connection.play(on_tcp(self._fault(), self._exchange(request, answer)))
 
     async def _serve_serial(self, stream: NullModem) -> None:
-        connection = Connection(stream, self.host.clock)
+        connection = Connection(stream, self.host.clock, True)
         while request := await connection.read():
             answer = framed(request[0], self.plant.answer(request[0], request[1:-2]))
             connection.play(on_serial(self._fault(), self._exchange(request, answer)))

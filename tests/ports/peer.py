@@ -19,7 +19,7 @@ def ask(command: str, *arguments):
         sock.send(json.dumps([command, list(arguments)]).encode() + b"\n")
         line = b""
         while not line.endswith(b"\n"):
-            chunk = sock.recv(4096)
+            chunk = sock.recv(256)
             assert chunk, f"the peer has no answer to {command} {arguments}"
             line += chunk
     finally:
