@@ -1,11 +1,10 @@
 """The Gear on the CPython Host over real TCP: against pymodbus's server, well and badly behaved, and against none.
 
 Where it matters whose answer is whose, each register that the server sends says which it is and which request it
-answers: `32 * request + address`, as in tests/core/test_io_modbus.py.
+answers: `32 * request + address`, as in tests/core/modbus_server.py.
 """
 
 import asyncio
-import json
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +23,6 @@ from fluxrig.rack import Rack
 from fluxrig_ports.cpython.host import CPythonHost
 from fluxrig_tooling.rig import compile_rig, load_text
 from fluxrig_tooling.sim.press import STATES, Press, Values
-from tests.interpreter import ROOT, micropython_command, micropython_environment
 
 ADDRESS = "127.0.0.1"
 SOON = {"timeout": "60ms", "reconnect_max": "20ms"}
@@ -167,44 +165,6 @@ async def test_a_press_is_read_as_it_stands(tmp_path: Path):
         assert msg.meta["registers"] == "co:0 di:0 hr:0-9 ir:0"
 
 
-ON_MICROPYTHON = """
-import asyncio, json
-from probes import chain, gear, gear_of
-from fluxrig.rack import Rack
-from fluxrig_ports.micropython.host import MicroPythonHost
-
-async def main():
-    rack = Rack(MicroPythonHost({state!r}), chain(gear("plc", "io_modbus", {config!r}), gear("sink", "sink")))
-    await rack.start()
-    got = gear_of(rack, "sink").got
-    for _ in range(1000):
-        if got and None not in got[-1].data.values():
-            break
-        await asyncio.sleep_ms(5)
-    await rack.stop()
-    print(json.dumps(got[-1].data))
-
-asyncio.run(main())
-"""
-
-
-async def test_a_press_is_read_by_micropython(tmp_path: Path):
-    async with Press(seed=8, step_ms=STANDING_MS) as press:
-        config = compiled(press.port, PRESS_TAGS, every="20ms")
-        script = tmp_path / "poll.py"
-        script.write_text(ON_MICROPYTHON.format(state=str(tmp_path), config=config))
-        process = await asyncio.create_subprocess_exec(
-            *micropython_command(str(script)), cwd=ROOT, env=micropython_environment(), stdout=asyncio.subprocess.PIPE
-        )
-        output, _ = await asyncio.wait_for(process.communicate(), 30)
-        found = json.loads(output)
-        wanted = as_read(press.values)
-        assert sorted(found) == sorted(wanted)
-        for tag, value in wanted.items():
-            # A float is printed to 16 digits there.
-            assert found[tag] == (pytest.approx(value, rel=1e-14) if isinstance(value, float) else value), tag
-
-
 async def test_a_moving_press_is_followed(tmp_path: Path):
     async with Press(seed=7, step_ms=5) as press, polled(tmp_path, press.port, PRESS_TAGS, every="5ms") as watch:
         await watch.until(lambda msg: msg.data["state"] == "approach")
@@ -312,10 +272,6 @@ def truncated(server: Counting, frame: bytes) -> bytes:
     return frame[:-1]
 
 
-def doubled(server: Counting, frame: bytes) -> bytes:
-    return frame + frame
-
-
 def the_one_before(server: Counting, frame: bytes) -> bytes:
     return server.before or frame[:4]
 
@@ -331,7 +287,6 @@ TAMPERING = (
     wrong_protocol,
     wrong_function,
     truncated,
-    doubled,
     the_one_before,
     of_another_request,
 )
@@ -380,6 +335,16 @@ async def test_no_value_is_attributed_to_the_wrong_tag_when_answers_are_tampered
             await watch.good()
             assert wrong
         assert check_attribution(watch, server) > 10
+
+
+async def test_answers_that_come_twice_are_taken_once(tmp_path: Path):
+    async with Counting() as server, polled(tmp_path, server.port, COUNTED_TAGS, **SOON) as watch:
+        server.tamper = lambda frame: frame + frame
+        for _ in range(5):
+            await watch.good()
+        assert watch.gear.strays >= 5
+        assert check_attribution(watch, server) > 20
+        assert {quality for msg in watch.got for quality in qualities(msg)} == {"good"}
 
 
 async def test_late_answers_are_never_taken_for_others(tmp_path: Path):
