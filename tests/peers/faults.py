@@ -2,12 +2,10 @@
 
 Nothing here does I/O or waits: `tests.peers.proxy` plays these over sockets, tests/interop/test_modbus_drawn_faults.py
 under the virtual clock.
-
-Registers say who they are, so that a value that reached the wrong tag shows: see `Plant`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 HALF_OPEN = object()
 """Sent in place of bytes: from now on this connection stays open and carries nothing."""
@@ -22,10 +20,6 @@ class Slowly:
 
     pieces: list[bytes]
     step_ms: int
-
-
-IDS = 64
-"""Registers of a plant that differ from one another. A value is IDS * generation + id."""
 
 
 @dataclass(frozen=True)
@@ -49,35 +43,6 @@ class Exchange:
 Acts = list[tuple[int, object]]
 """(ms after the request, bytes or what stands in their place above), in order. What happens at the same time
 happens without anything else in between."""
-
-
-@dataclass
-class Plant:
-    """Units whose holding and input registers say which they are, and which request they answer.
-
-    `places` has {(unit id, function, first address): id of the first register}; the registers of each place have ids
-    that follow one another. `asked` notes (unit id, PDU) of each request; its place there is its generation.
-    """
-
-    places: dict[tuple[int, int, int], int]
-    asked: list[tuple[int, bytes]] = field(default_factory=list)
-
-    def answer(self, unit: int, pdu: bytes) -> bytes:
-        """The PDU of the good answer to a read."""
-        generation = len(self.asked)
-        self.asked.append((unit, pdu))
-        function, address, count = pdu[0], int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
-        values = [value_of(generation, self.id_of(unit, function, address + offset)) for offset in range(count)]
-        return bytes([function, 2 * count]) + b"".join(value.to_bytes(2, "big") for value in values)
-
-    def id_of(self, unit: int, function: int, address: int) -> int:
-        """The id of a register: that of the place before it, and how far it is from there."""
-        first = max(at for u, f, at in self.places if (u, f) == (unit, function) and at <= address)
-        return self.places[unit, function, first] + address - first
-
-
-def value_of(generation: int, register_id: int) -> int:
-    return (IDS * generation + register_id) & 0xFFFF
 
 
 def on_tcp(fault: Fault | None, exchange: Exchange) -> Acts:
