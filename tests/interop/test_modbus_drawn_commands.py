@@ -150,13 +150,13 @@ def faults_of(kinds: dict[str, Any]) -> st.SearchStrategy[list[Fault | None]]:
 COMMANDS = st.lists(st.tuples(st.sampled_from(sorted(PLACES)), st.integers(0, 150)), min_size=1, max_size=8)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(faults_of(TCP_FAULTS), COMMANDS)
 def test_what_is_said_of_a_command_is_true_on_tcp(faults: list[Fault | None], commands: list[tuple[str, int]]):
     asyncio.run(told_truly({"kind": "tcp"}, faults, commands))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(faults_of(SERIAL_FAULTS), COMMANDS)
 def test_what_is_said_of_a_command_is_true_on_a_serial_line(
     faults: list[Fault | None], commands: list[tuple[str, int]]

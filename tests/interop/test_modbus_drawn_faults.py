@@ -46,19 +46,19 @@ def faults_of(kinds: dict[str, Any]) -> st.SearchStrategy[list[Fault | None]]:
     return st.lists(st.none() | fault | fault, max_size=24)
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(st.integers(1, 8), faults_of(TCP_FAULTS))
 def test_no_value_is_attributed_to_the_wrong_tag_on_tcp(pipeline: int, faults: list[Fault | None]):
     asyncio.run(attributed({"kind": "tcp", "pipeline": pipeline}, faults))
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(st.sampled_from([(0, 0), (573, 2006), (100, 1750)]), faults_of(SERIAL_FAULTS))
 def test_no_value_is_attributed_to_the_wrong_tag_on_a_serial_line(times: tuple[int, int], faults: list[Fault | None]):
     asyncio.run(attributed({"kind": "rtu", "byte_us": times[0], "silence_us": times[1]}, faults))
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(faults_of(SERIAL_FAULTS))
 def test_no_value_is_attributed_to_the_wrong_tag_by_a_gateway_of_a_serial_line(faults: list[Fault | None]):
     asyncio.run(attributed({"kind": "rtu+tcp"}, faults))

@@ -155,13 +155,12 @@ UNITS = """
 
 
 async def test_tags_of_several_units():
-    async def read(transport, wanted):
-        link, server = serve(transport, *wanted)[:2]
+    async def read(transport, units):
+        link, server = serve(transport, *units)[:2]
         server.set("hr", 0, 555)
         async with Polling(link, UNITS, every="200ms", timeout="100ms") as gear:
-            await gear.until(lambda: len(gear.out.polls) == 3)
-            found = {unit: msg.data for unit, msg in gear.out.polls.items()}
-            assert found == {"5": {"a": 555}, "6": {"b": 0}, "247": {"c": 7}}
+            wanted = {"5": {"a": 555}, "6": {"b": 0}, "247": {"c": 7}}
+            await gear.until(lambda: {unit: msg.data for unit, msg in gear.out.polls.items()} == wanted)
 
     await each(
         [
