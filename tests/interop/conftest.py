@@ -7,6 +7,7 @@ import pytest
 
 from tests.libmodbus import compiled
 from tests.peers.modbus_peers import ModbusPeers
+from tests.ports.peer import ask
 from tests.services import require
 
 
@@ -20,7 +21,11 @@ def modbus_peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture(autouse=True)
-def steered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def steered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Files called test_wire_* run against these peers, under both interpreters."""
-    if request.path.name.startswith("test_wire_") or request.path.name == "test_on_micropython.py":
-        monkeypatch.setenv("FLUXRIG_PEERS", str(request.getfixturevalue("modbus_peers")))
+    if not request.path.name.startswith("test_wire_") and request.path.name != "test_on_micropython.py":
+        yield
+        return
+    monkeypatch.setenv("FLUXRIG_PEERS", str(request.getfixturevalue("modbus_peers")))
+    yield
+    ask("close_servers")
