@@ -16,10 +16,13 @@ MICROPYTHON = sys.implementation.name == "micropython"
 if MICROPYTHON:
 
     def traceback_text(exc: BaseException) -> str:
-        """The traceback of `exc` as text."""
-        out = StringIO()
-        sys.print_exception(exc, out)  # type: ignore[attr-defined]
-        return out.getvalue()
+        """The traceback of `exc` as text; its name alone where the heap has no room for more."""
+        try:
+            out = StringIO()
+            sys.print_exception(exc, out)  # type: ignore[attr-defined]
+            return out.getvalue()
+        except MemoryError:
+            return type(exc).__name__
 
     def cancel_requested() -> bool:
         """Whether somebody cancelled the current task itself. MicroPython does not know: False."""
