@@ -5,11 +5,13 @@ import gc
 from modbus_server import ADDRESS, PORT, TIMEOUT_MS, UNIT, Server
 from probes import chain, gear, gear_of
 
+from fluxrig.gears.io_modbus import io_modbus
+from fluxrig.modbus import tcp_line
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
 
-if hasattr(gc, "threshold"):
-    gc.threshold(16_384)  # collect often: a heap that is first filled is split up, and modules are still to be compiled
+COMPILED = (io_modbus, tcp_line)
+"""What a Rack would import in the first test. Compiling takes room, so it is done while the heap is empty."""
 
 EVERY_MS = 100
 PAUSE_MIN_MS, PAUSE_MAX_MS = 150, 600

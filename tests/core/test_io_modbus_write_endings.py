@@ -1,9 +1,9 @@
 """How commands end when devices are busy, slow or behind a gateway, and when the Gear ends first."""
 
 from modbus_bench import config, poll
+from modbus_commands import UNIT, WRITES, Bench
 from modbus_device import BUSY
 from modbus_serial import tag_block
-from test_io_modbus_commands import UNIT, WRITES, Bench
 
 NO_RESPONSE = 11
 
