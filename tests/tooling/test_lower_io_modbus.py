@@ -1,6 +1,5 @@
 """From the rig file to the compiled config of an io_modbus Gear, through the loader, as a user meets it."""
 
-from textwrap import indent
 from typing import Any
 
 import pytest
@@ -8,25 +7,7 @@ import pytest
 from fluxrig.cbor import dumps, loads
 from fluxrig_tooling.rig import compile_rig, load_text
 from fluxrig_tooling.rig.problems import Problem
-
-RIG = """\
-fluxrig: 1
-meta: {name: test, version: 1.0.0}
-gears:
-  - name: plc
-    type: io_modbus
-    config:
-%s
-  - {name: show, type: console}
-wires:
-  - {from: plc, to: show}
-"""
-CONFIG_AT = RIG[: RIG.index("%s")].count("\n") + 1
-"""The line on which the config begins."""
-
-
-def text_of(config: str) -> str:
-    return RIG % indent(config.strip("\n"), " " * 6)
+from tests.tooling.modbus_points import CONFIG_AT, text_of
 
 
 def compiled(config: str) -> dict[str, Any]:
