@@ -123,6 +123,70 @@ class Store:
         raise NotImplementedError
 
 
+class Appender:
+    """The end of one file of a `Volume`, from `Volume.create`. One task uses it at a time."""
+
+    async def append(self, pieces: list) -> None:
+        """Append the bytes-like `pieces` in this order and force them to the medium.
+
+        When it returns, no power cut can lose them. When it raises, or is cancelled, some of them may be there, whole
+        or torn, in any order: the file takes nothing more, and is only to be closed.
+        """
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Give the file the size of what was appended, and release it. Never raises, may be called twice."""
+        raise NotImplementedError
+
+
+class Volume:
+    """Files that grow, in one folder: where a journal keeps its segments. Names are `[a-z0-9._-]+`, flat.
+
+    A file that was not closed before the power went may be longer than what was appended to it: zeros follow.
+    No method keeps the event loop waiting where the platform can help it, so that a slow disk stops nothing else.
+    """
+
+    block = 0
+    """Bytes of one erase block, where writing whole ones wears the medium least; 0 where that does not matter."""
+
+    async def open(self) -> None:
+        """Make the folder if need be and take it for this process. TransientError when another process has it."""
+        raise NotImplementedError
+
+    async def names(self) -> list[str]:
+        """Every file, sorted."""
+        raise NotImplementedError
+
+    async def size(self, name: str) -> int:
+        """Bytes of a file. LocalError when it is not there."""
+        raise NotImplementedError
+
+    async def read(self, name: str, offset: int, limit: int) -> bytes:
+        """At most `limit` bytes from `offset` on, fewer only at the end; b"" from the end on. LocalError when there is
+        no such file."""
+        raise NotImplementedError
+
+    async def create(self, name: str, reserve: int) -> Appender:
+        """Start a file, which must not be there yet (LocalError). `reserve`: the size that it will probably reach."""
+        raise NotImplementedError
+
+    async def replace(self, name: str, data: bytes) -> None:
+        """Write a small file whole: after a power cut it holds either the old bytes or the new."""
+        raise NotImplementedError
+
+    async def remove(self, name: str) -> None:
+        """Delete the file if it is there."""
+        raise NotImplementedError
+
+    async def room(self) -> tuple:
+        """(free, total) bytes of the file system that the folder is on."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Release the folder and every file. Never raises, may be called twice."""
+        raise NotImplementedError
+
+
 class Host:
     """The platform of one Rack."""
 
@@ -135,6 +199,16 @@ class Host:
     def entropy(self, count: int) -> bytes:
         """`count` random bytes, fit for keys on real platforms, seeded in `memory`."""
         raise NotImplementedError
+
+    def volume(self, name: str) -> Volume:
+        """The folder `name` of this Rack's state, for files that grow. Not opened yet, nor made."""
+        raise NotImplementedError
+
+    def codec(self, mint):
+        """The codec for messages that suits this platform; `mint` as in `fluxrig.codec.Codec`."""
+        from fluxrig.codec import Codec
+
+        return Codec(mint)
 
     def log(self, level: str, who: str, text: str) -> None:
         """Say something to whoever operates the Rack. Levels: `debug`, `info`, `warning`, `error`.

@@ -7,6 +7,10 @@ GOOD = "good"
 """Quality of a value that has no `q.<tag>` entry in `meta`."""
 
 
+ALARM = 1
+"""A bit of `flags`: somebody has to know now. An archive does not wait for others to be written with it."""
+
+
 class FluxMsg:
     """One event, immutable by contract: receivers share it, so they `derive`, they never change it.
 
