@@ -9,6 +9,7 @@ For tests and simulation: the same rig, seed and inputs give the same bytes. It 
 
 clock   time that moves when told
 net     null modems, and what listens at their other ends: addresses and serial lines
+volume  files that grow, that can fail, hang, and lose power at any byte
 broker  an MQTT broker, and sessions with it
 host    all of them as one Host, with log, entropy, secrets and store
 """
@@ -17,15 +18,18 @@ from fluxrig_ports.memory.broker import Broker, MemoryMqtt
 from fluxrig_ports.memory.clock import VirtualClock
 from fluxrig_ports.memory.host import MemoryHost, MemoryStore
 from fluxrig_ports.memory.net import Network, NullModem, Pipe, null_modem
+from fluxrig_ports.memory.volume import MemoryVolume, Write
 
 __all__ = [
     "Broker",
     "MemoryHost",
     "MemoryMqtt",
     "MemoryStore",
+    "MemoryVolume",
     "Network",
     "NullModem",
     "Pipe",
     "VirtualClock",
+    "Write",
     "null_modem",
 ]

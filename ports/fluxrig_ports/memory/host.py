@@ -5,6 +5,7 @@ from fluxrig.host import Host, Store, Stream
 from fluxrig_ports.memory.broker import MemoryMqtt
 from fluxrig_ports.memory.clock import VirtualClock
 from fluxrig_ports.memory.net import Network
+from fluxrig_ports.memory.volume import MemoryVolume
 
 
 class MemoryStore(Store):
@@ -36,6 +37,7 @@ class MemoryHost(Host):
         self.store = MemoryStore()
         self.network = Network() if network is None else network
         self.secrets = {} if secrets is None else secrets
+        self.volumes: dict = {}  # {name: MemoryVolume}; what is put here is the volume of that name
         self.logged: list = []  # (level, who, text)
         self.lines: list = []
         self._random = seed & 0xFFFFFFFF or 0x9E3779B9
@@ -51,6 +53,11 @@ class MemoryHost(Host):
             out[index] = x & 0xFF
         self._random = x
         return bytes(out)
+
+    def volume(self, name: str) -> MemoryVolume:
+        if name not in self.volumes:
+            self.volumes[name] = MemoryVolume()
+        return self.volumes[name]
 
     def log(self, level: str, who: str, text: str) -> None:
         self.logged.append((level, who, text))
