@@ -149,6 +149,9 @@ class Volume:
     block = 0
     """Bytes of one erase block, where writing whole ones wears the medium least; 0 where that does not matter."""
 
+    chunk = 2048
+    """Bytes worth reading at once."""
+
     async def open(self) -> None:
         """Make the folder if need be and take it for this process. TransientError when another process has it."""
         raise NotImplementedError
@@ -176,6 +179,13 @@ class Volume:
 
     async def remove(self, name: str) -> None:
         """Delete the file if it is there."""
+        raise NotImplementedError
+
+    async def settle(self, name: str, size: int) -> None:
+        """Force a file to the medium that a crashed process was appending to; what is in it is durable from then on.
+
+        `size` is where its content ends: what a platform had reserved after it is released.
+        """
         raise NotImplementedError
 
     async def room(self) -> tuple:

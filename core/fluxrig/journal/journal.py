@@ -1,0 +1,247 @@
+"""The writing end of a journal: messages in, groups made durable together, one chain through all segments.
+
+    journal = Journal(volume, "press-1", clock.wall_ns, host.entropy)
+    recovery = await journal.open()
+    journal.append(wire)
+    first, last = await journal.commit()      # these positions survive a power cut now: last == journal.durable
+
+One task appends, commits and seals. A commit that fails changes nothing: what it was to write waits for the next one,
+which begins a new segment, because nobody knows what a failed write left in a file.
+"""
+
+from hashlib import sha256
+from struct import pack
+
+from fluxrig.errors import LocalError
+from fluxrig.host import Appender
+from fluxrig.journal.frames import (
+    CURSOR,
+    FRAME,
+    LINK,
+    LINK_SIZE,
+    MAX_BODY,
+    MESSAGE,
+    NO_HEAD,
+    SEAL,
+    Header,
+    chain,
+    frame_head,
+    pack_frame,
+    pack_link,
+    segment_name,
+)
+
+
+class Segment:
+    """One file of the journal, named by its `first` position. `end`: the bytes of it that count."""
+
+    __slots__ = ("created", "end", "first")
+
+    def __init__(self, first: int, end: int, created: int = 0):
+        self.first = first
+        self.end = end
+        self.created = created
+
+
+class Journal:
+    """See the top of this module.
+
+    durable   the last position that no power cut can take; 0 when there is none
+    head      of the chain, there; time: Unix ns of that link
+    pending   messages that are appended and not durable; pending_bytes: of them, with their frames
+    segments  oldest first; of those that are removed nothing is left but the stub
+    cursors   {id: position}, as they will be written with the next group
+    """
+
+    MAX_GROUP = 1 << 20
+    """Bytes of one group, unless a single message has more: what a reader must hold at once."""
+
+    def __init__(self, volume, machine: str, wall_ns, entropy, segment_bytes: int):
+        self.volume = volume
+        self.machine = machine
+        self.id = b""
+        self.durable = 0
+        self.head = b""
+        self.time = 0
+        self.segments: list[Segment] = []
+        self.cursors: dict = {}
+        self.removed: list = []  # the stub, see `fluxrig.journal.retention`
+        self.segment_bytes = segment_bytes
+        self._wall_ns = wall_ns
+        self._entropy = entropy
+        self._before: tuple = (0, 0, NO_HEAD)  # what the header of the last segment says of the one before
+        self._appender: Appender | None = None
+        self._pending: list = []  # head of the frame and body, by turns
+        self._pending_bytes = 0
+        self._moved: set = set()  # cursors that are to be written
+
+    @property
+    def pending(self) -> int:
+        return len(self._pending) // 2
+
+    @property
+    def pending_bytes(self) -> int:
+        return self._pending_bytes
+
+    async def open(self):
+        """Take the folder and find out where the journal ends. Returns what was found: `recovery.Recovery`.
+
+        FluxError when the folder cannot be taken or read.
+        """
+        from fluxrig.journal.recovery import recover
+
+        await self.volume.open()
+        recovery = await recover(self.volume)
+        self.id = recovery.journal or self._entropy(16)
+        self.durable = recovery.position
+        self.head = recovery.head
+        self.segments = recovery.segments
+        self.cursors = recovery.cursors
+        self.removed = recovery.removed
+        self._before = recovery.before
+        return recovery
+
+    def append(self, data: bytes) -> None:
+        """Take a message, as bytes that nobody changes any more. LocalError when it is too long for a frame."""
+        if len(data) > MAX_BODY:
+            raise LocalError(f"a message of {len(data)} bytes is longer than the {MAX_BODY} of a record")
+        self._pending.append(frame_head(MESSAGE, data))
+        self._pending.append(data)
+        self._pending_bytes += FRAME + len(data)
+
+    def set_cursor(self, cursor_id: bytes, position: int) -> None:
+        """The consumer `cursor_id` has acknowledged all up to `position`: made durable with the next group."""
+        self.cursors[cursor_id] = position
+        self._moved.add(cursor_id)
+
+    def drop_cursor(self, cursor_id: bytes) -> None:
+        """Forget a cursor: the next segment does not have it any more."""
+        self.cursors.pop(cursor_id, None)
+        self._moved.discard(cursor_id)
+
+    @property
+    def cursors_moved(self) -> bool:
+        return bool(self._moved)
+
+    async def commit(self) -> tuple:
+        """Make a group of what is pending durable, `MAX_GROUP` of it at most. Returns its (first, last) position.
+
+        (p + 1, p) when there was no message, p being the last position before; cursors alone are written as well.
+        """
+        group, size = self._take_group()
+        moved, self._moved = self._moved, set()
+        first = self.durable + 1
+        try:
+            if group or moved:
+                await self._write(group, size, moved)
+        except BaseException:
+            self._pending = group + self._pending
+            self._moved.update(moved)
+            await self._abandon()
+            raise
+        self._pending_bytes -= size
+        return first, self.durable
+
+    def forget(self, count: int) -> None:
+        """Drop the `count` oldest pending messages: they will never have a position."""
+        for data in self._pending[1 : 2 * count : 2]:
+            self._pending_bytes -= FRAME + len(data)
+        del self._pending[: 2 * count]
+
+    async def seal(self) -> None:
+        """End the segment, if one was begun and has messages, with a seal. The next group begins another one."""
+        if self._appender is None or self.segments[-1].first > self.durable:
+            return
+        try:
+            await self._write_group([], 0, SEAL)
+        except BaseException:
+            await self._abandon()
+            raise
+
+    async def close(self) -> None:
+        """Release the folder. What is pending is not written: commit it before."""
+        await self._abandon()
+        await self.volume.close()
+
+    def _take_group(self) -> tuple:
+        """(frames, their bytes) of the next group."""
+        group = self._pending
+        if self._pending_bytes <= self.MAX_GROUP:
+            self._pending = []
+            return group, self._pending_bytes
+        size = count = 0
+        while count < len(group):
+            grown = size + FRAME + len(group[count + 1])
+            if count and grown > self.MAX_GROUP:
+                break
+            size = grown
+            count += 2
+        self._pending = group[count:]
+        return group[:count], size
+
+    async def _write(self, group: list, size: int, moved: set) -> None:
+        messages = len(group) // 2
+        if self._appender is None:
+            await self._begin_segment(group, messages)
+            return
+        if moved:
+            group = group + self._cursor_frames(moved)
+        # What would make it longer than a segment ends it: one link less, and one wait for the disk.
+        full = messages and self.segments[-1].end + size + 2 * LINK_SIZE > self.segment_bytes
+        await self._write_group(group, messages, SEAL if full else LINK)
+
+    async def _begin_segment(self, group: list, messages: int) -> None:
+        first = self.durable + 1
+        if self.segments and self.segments[-1].first == first:
+            # It has no message, so nobody holds a position or a head of it: the new one takes its place.
+            self.segments.pop()
+        else:
+            self._before = self._tail()
+        name = segment_name(first)
+        await self.volume.remove(name)  # what a write that failed has left
+        created = self._wall_ns()
+        header = Header(self.id, first, created, self._before[0], self._before[1], self._before[2], self.machine).pack()
+        self._appender = await self.volume.create(name, self.segment_bytes)
+        # Header and group are one write: a segment is there with its first group, or not at all.
+        frames = self._cursor_frames(self.cursors) + group
+        await self._write_group(frames, messages, LINK, header)
+        self.segments[-1].created = created
+
+    async def _write_group(self, frames: list, messages: int, kind: int, header: bytes = b"") -> None:
+        """Write frames and the link behind them, and a header before them, which begins a segment."""
+        position = self.durable + messages
+        time = self._wall_ns()
+        if not self.volume.block:
+            frames = [b"".join(frames)]  # where memory is no question, one hash and one write take less time
+        head = chain(sha256(header).digest() if header else self.head, frames, kind, position, time)
+        frames = frames + [pack_link(kind, position, time, head)]
+        size = len(header) + sum([len(piece) for piece in frames])
+        assert self._appender is not None
+        await self._appender.append([header] + frames if header else frames)
+        if header:
+            self.segments.append(Segment(self.durable + 1, 0))
+        self.segments[-1].end += size
+        self.durable = position
+        self.head = head
+        self.time = time
+        if kind == SEAL:
+            await self._abandon()
+
+    def _tail(self) -> tuple:
+        """(first, end, head) of the last segment: what the header of the next says of it."""
+        if self.segments:
+            last = self.segments[-1]
+            return last.first, last.end, self.head
+        if self.removed:
+            last = self.removed[-1]
+            return last[0], last[3], last[2]
+        return 0, 0, NO_HEAD
+
+    def _cursor_frames(self, which) -> list:
+        return [pack_frame(CURSOR, pack(">16sQ", each, self.cursors[each])) for each in sorted(which)]
+
+    async def _abandon(self) -> None:
+        """Leave the segment as it is. The next group begins another one."""
+        appender, self._appender = self._appender, None
+        if appender is not None:
+            await appender.close()

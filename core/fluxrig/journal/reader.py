@@ -1,0 +1,121 @@
+"""The reading end of a journal: groups from a position on, in order, up to the watermark."""
+
+from struct import unpack_from
+
+from fluxrig.journal.frames import FRAME, LINK, MESSAGE, SEAL, Header, segment_name
+from fluxrig.journal.scan import Window, group_after
+
+
+class Group:
+    """Messages that were made durable together: `records` (bytes each) from position `first` on; `head` of the chain
+    after them, `time` (Unix ns) of it, 0 where a crash has left it without one."""
+
+    def __init__(self, first: int, records: list, head: bytes, time: int):
+        self.first = first
+        self.records = records
+        self.head = head
+        self.time = time
+
+
+class Reader:
+    """Reads from `position` on, while the journal is written. Holds one group at a time.
+
+    `unreadable` counts positions that are not there any more, or that the medium has spoilt.
+    """
+
+    def __init__(self, journal, position: int):
+        self.position = position
+        self.unreadable = 0
+        self._journal = journal
+        self._first = 0  # of the segment that is being read
+        self._offset = 0
+        self._next = 0  # the position that the next message in it has
+        self._window: Window | None = None
+
+    async def next(self) -> Group | None:
+        """The next group with a message at `position` or after it; None when there is none yet."""
+        while self.position <= self._journal.durable:
+            index = self._find_segment()
+            if index is None:
+                return None
+            group = await self._read_group(index)
+            if group is not None and group.records:
+                return group
+        return None
+
+    def seek(self, position: int) -> None:
+        """Go on at `position`, before or after where this is."""
+        if position < self.position:
+            self._first = 0
+        self.position = position
+
+    def _find_segment(self):
+        """The index of the segment with `position`, opened where it is another one than before."""
+        segments = self._journal.segments
+        if not segments:
+            return None
+        if self.position < segments[0].first:
+            self._skip_to(segments[0].first)
+        index = len(segments) - 1
+        while segments[index].first > self.position:
+            index -= 1
+        segment = segments[index]
+        if segment.first != self._first or self._window is None:
+            self._first = segment.first
+            self._offset, self._next = 0, segment.first
+            self._window = Window(self._journal.volume, segment_name(segment.first), segment.end)
+        self._window.size = segment.end
+        return index
+
+    async def _read_group(self, index: int) -> Group | None:
+        """The group at the current place, without what stands before `position`."""
+        window = self._window
+        assert window is not None
+        first, records = self._next, []
+        while self._offset < window.size:
+            found = await window.frame(self._offset)
+            if found is None:
+                await self._pass_damage(index)
+                return None
+            kind, frame = found
+            self._offset += len(frame)
+            if kind == MESSAGE:
+                if self._next >= self.position:
+                    records.append(bytes(frame[FRAME:]))
+                else:
+                    first = self._next + 1
+                self._next += 1
+            elif kind in (LINK, SEAL):
+                _, time, head = unpack_from(">QQ32s", frame, FRAME)
+                self.position = max(self.position, self._next)
+                return Group(first, records, head, time)
+        head = await self._head_at_end(index)
+        self.position = max(self.position, self._next)
+        return Group(first, records, head, 0)
+
+    async def _head_at_end(self, index: int) -> bytes:
+        """The head where a segment ends without a link: the next one's header has it."""
+        segments = self._journal.segments
+        if index == len(segments) - 1:
+            return self._journal.head
+        following = segments[index + 1]
+        frame = await Window(self._journal.volume, segment_name(following.first), following.end).frame(0)
+        return b"" if frame is None else Header.unpack(frame[1][FRAME:]).previous_head
+
+    async def _pass_damage(self, index: int) -> None:
+        """Go on behind what cannot be read: in this segment where that is possible, else in the next one."""
+        segments = self._journal.segments
+        assert self._window is not None
+        behind = await group_after(self._window, self._offset)
+        if behind is not None:
+            self._offset, last, _ = behind
+            self._next = last + 1
+            self._skip_to(self._next)
+        elif index + 1 < len(segments):
+            self._skip_to(segments[index + 1].first)
+        else:
+            self._skip_to(self._journal.durable + 1)
+
+    def _skip_to(self, position: int) -> None:
+        self.unreadable += max(0, position - self.position)
+        self.position = max(self.position, position)

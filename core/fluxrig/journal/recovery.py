@@ -1,0 +1,124 @@
+"""Finds out where a journal ends that was not closed in order. Needed once, when it is opened."""
+
+from fluxrig.errors import RemoteError
+from fluxrig.journal.frames import FRAME, HEADER, MAX_HEADER, NO_HEAD, STUB, Header, first_of, segment_name
+from fluxrig.journal.journal import Segment
+from fluxrig.journal.retention import unpack_stub
+from fluxrig.journal.scan import Scan, Window
+
+
+class Recovery:
+    """What a journal held when it was opened.
+
+    journal   its id; b"" for a new one
+    position  of the last message; head: of the chain there; time: Unix ns when that segment was made
+    segments  `Segment`s, oldest first
+    before    what the header of the last segment says of the one before: (first, end, head)
+    cursors   {id: position}
+    removed   entries of the stub
+    notes     what a person should know, as text: bytes that were dropped, damage, gaps
+    dropped   bytes after the last whole record, which were not durable; kept: whole records that no link confirmed
+    """
+
+    def __init__(self):
+        self.journal = b""
+        self.position = 0
+        self.head = NO_HEAD
+        self.segments: list = []
+        self.before: tuple = (0, 0, NO_HEAD)
+        self.cursors: dict = {}
+        self.removed: list = []
+        self.notes: list = []
+        self.dropped = 0
+        self.kept = 0
+
+
+async def recover(volume) -> Recovery:
+    """What the folder holds. Nothing is changed but the size of the last segment, and leftovers without a message.
+
+    FluxError when the folder cannot be read.
+    """
+    found = Recovery()
+    names = await volume.names()
+    await _read_stub(volume, names, found)
+    for name in names:
+        first = first_of(name)
+        if first:
+            await _add_segment(volume, name, first, found)
+    while found.segments and not await _is_end(volume, found):
+        pass
+    for position in found.cursors.values():
+        if position > found.position:
+            # Rot at the very end looks like a torn write. Positions that somebody has seen are not used again.
+            found.notes.append(f"positions {found.position + 1} to {position} were acknowledged and are not there")
+            found.position = position
+    return found
+
+
+async def _read_stub(volume, names: list, found: Recovery) -> None:
+    if STUB not in names:
+        return
+    try:
+        found.journal, _, found.removed = unpack_stub(await volume.read(STUB, 0, await volume.size(STUB)))
+    except RemoteError as exc:
+        found.notes.append(f"{STUB}: {exc}: where the journal began is not known any more")
+        return
+    if found.removed:
+        found.position = found.removed[-1][1]
+        found.head = found.removed[-1][2]
+
+
+async def _add_segment(volume, name: str, first: int, found: Recovery) -> None:
+    if found.removed and first <= found.removed[-1][1]:
+        # The power went between writing the stub and removing what it stands for.
+        await volume.remove(name)
+        return
+    header = await _header(volume, name)
+    if header is not None:
+        found.journal = found.journal or header.journal
+        if found.segments and header.previous == found.segments[-1].first:
+            found.segments[-1].end = header.previous_end
+    found.segments.append(Segment(first, await volume.size(name), header.created if header else 0))
+
+
+async def _header(volume, name: str):
+    frame = await Window(volume, name, MAX_HEADER + FRAME).frame(0)
+    if frame is None or frame[0] != HEADER:
+        return None
+    try:
+        return Header.unpack(frame[1][FRAME:])
+    except RemoteError:
+        return None
+
+
+async def _is_end(volume, found: Recovery) -> bool:
+    """Read the last segment. False when it has no message, and was taken off: then the one before is the last."""
+    last = found.segments[-1]
+    name = segment_name(last.first)
+    scan = await Scan(volume, name, last.first, last.end).run()
+    for cursor_id, position in scan.cursors.items():
+        found.cursors.setdefault(cursor_id, position)  # those of a later segment are newer
+    if scan.position < last.first and not scan.damage:
+        found.segments.pop()
+        if scan.header is None:
+            await volume.remove(name)
+            found.dropped += scan.torn
+            return False
+        header = scan.header
+        if found.segments or found.removed:
+            return False
+        found.journal = header.journal
+        return True
+    last.end = scan.end
+    found.position, found.head = scan.position, scan.head
+    found.kept, found.dropped = scan.loose, found.dropped + scan.torn
+    if scan.header is not None:
+        found.before = (scan.header.previous, scan.header.previous_end, scan.header.previous_head)
+    for offset, before, after in scan.damage:
+        found.notes.append(f"{name}: damaged at byte {offset}: positions {before + 1} to {after - 1} cannot be trusted")
+    if scan.torn:
+        text = f"{name}: the last {scan.torn} bytes, from byte {scan.end} on, are a torn write after position"
+        found.notes.append(f"{text} {scan.position}: dropped, they were never reported durable")
+    if not scan.sealed:
+        await volume.settle(name, scan.end + scan.torn)
+    return True

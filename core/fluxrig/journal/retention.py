@@ -1,0 +1,120 @@
+"""How much of a journal is kept, and the stub that stands for what is not: without it the chain would begin nowhere.
+
+The stub is the file `removed`: deterministic CBOR, then its CRC-32 (>I).
+
+    {"journal": journal id, "machine": machine id,
+     "removed": [[first, last position, head (32 bytes), bytes that counted, Unix ns when it was made], …]}
+
+Entries stand in order, each follows the one before. Of more than `MAX_ENTRIES` the two oldest become one, so its size
+is bounded and the heads within that range are not known any more.
+"""
+
+from binascii import crc32
+from struct import pack, unpack_from
+
+from fluxrig import cbor
+from fluxrig.errors import RemoteError
+from fluxrig.journal.frames import DIGEST, STUB, segment_name
+from fluxrig.journal.scan import Window
+
+BLOCK = "block"
+DROP_OLDEST_SENT = "drop_oldest_sent"
+DROP_OLDEST = "drop_oldest"
+
+MAX_ENTRIES = 64
+MAX_STUB = 16 * 1024
+
+
+def pack_stub(journal: bytes, machine: str, removed: list) -> bytes:
+    """The content of the file."""
+    data = cbor.dumps({"journal": journal, "machine": machine, "removed": removed})
+    return data + pack(">I", crc32(data))
+
+
+def unpack_stub(data: bytes) -> tuple:
+    """(journal id, machine id, entries) of the file's content. RemoteError when it is not one."""
+    if not 4 < len(data) <= MAX_STUB or crc32(data[:-4]) != unpack_from(">I", data, len(data) - 4)[0]:
+        raise RemoteError("this stub is damaged: its CRC does not fit")
+    stub = cbor.loads(data[:-4])
+    if not isinstance(stub, dict) or sorted(stub) != ["journal", "machine", "removed"]:
+        raise RemoteError("this is not the stub of a journal")
+    position = 0
+    for entry in stub["removed"]:
+        first, last, head, _, _ = entry
+        if first <= position or last < first or len(head) != DIGEST:
+            raise RemoteError("the ranges in this stub make no sense")
+        position = last
+    return stub["journal"], stub["machine"], stub["removed"]
+
+
+class Limits:
+    """What a journal may hold: `max_bytes` on the disk, `keep_ns` (0: of any age), and the policy at the limit."""
+
+    def __init__(self, max_bytes: int, keep_ns: int, policy: str):
+        self.max_bytes = max_bytes
+        self.keep_ns = keep_ns
+        self.policy = policy
+
+
+class Removed:
+    """A segment that is gone: `first` to `last`, of which `undelivered` messages were wanted by a consumer."""
+
+    def __init__(self, first: int, last: int, size: int, undelivered: int, why: str):
+        self.first = first
+        self.last = last
+        self.size = size
+        self.undelivered = undelivered
+        self.why = why
+
+
+def used_bytes(journal) -> int:
+    """What the segments take on the disk: each begins a block of its own."""
+    block = journal.volume.block or 1
+    return sum([(segment.end + block - 1) // block * block for segment in journal.segments])
+
+
+def is_full(journal, limits: Limits, coming: int) -> bool:
+    """Whether `coming` bytes more would be over the limit."""
+    return used_bytes(journal) + coming > limits.max_bytes
+
+
+async def retain(journal, limits: Limits, now_ns: int, coming: int, needed_from: int) -> list:
+    """Remove oldest segments until `coming` bytes fit and none is too old. Returns what was `Removed`.
+
+    `needed_from`: the first position that a consumer still wants; a segment that reaches it stays, unless the policy is
+    to drop the oldest. The last segment stays in any case. FluxError when the disk fails.
+    """
+    gone = []
+    while len(journal.segments) > 1 and limits.policy != BLOCK:
+        oldest, following = journal.segments[0], journal.segments[1]
+        if is_full(journal, limits, coming):
+            why = "the archive is full"
+        elif limits.keep_ns and now_ns - following.created > limits.keep_ns:
+            why = "it is older than what is to be kept"
+        else:
+            break
+        last = following.first - 1
+        undelivered = max(0, last - max(needed_from, oldest.first) + 1)
+        if undelivered and limits.policy != DROP_OLDEST:
+            break
+        await _remove(journal, oldest, last)
+        gone.append(Removed(oldest.first, last, oldest.end, undelivered, why))
+    return gone
+
+
+async def _remove(journal, segment, last: int) -> None:
+    """First the stub, then the file: whatever happens between the two, the chain goes on."""
+    frame = await Window(journal.volume, segment_name(last + 1), 1 << 20).frame(0)
+    if frame is None:
+        raise RemoteError(f"{segment_name(last + 1)}: its header cannot be read, so nothing before it is removed")
+    from fluxrig.journal.frames import FRAME, Header
+
+    following = Header.unpack(frame[1][FRAME:])
+    removed = journal.removed + [[segment.first, last, following.previous_head, segment.end, segment.created]]
+    while len(removed) > MAX_ENTRIES:
+        first, second = removed[0], removed[1]
+        removed = [[first[0], second[1], second[2], first[3] + second[3], second[4]]] + removed[2:]
+    await journal.volume.replace(STUB, pack_stub(journal.id, journal.machine, removed))
+    journal.removed = removed
+    journal.segments.pop(0)
+    await journal.volume.remove(segment_name(segment.first))
