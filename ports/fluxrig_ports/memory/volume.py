@@ -115,6 +115,15 @@ class MemoryVolume(Volume):
             self.free += len(self.files.pop(name))
             self._note(REMOVE, name, b"", 0, 0).synced = True
 
+    async def settle(self, name: str, size: int) -> None:
+        await self._wait()
+        content = self._file(name)
+        if len(content) > size:
+            self._may_write()
+            self.free += len(content) - size
+            self.files[name] = bytearray(content[:size])
+            self._note(REPLACE, name, self.files[name], 0, size).synced = True
+
     async def room(self) -> tuple:
         await self._wait()
         return self.free, self.total
