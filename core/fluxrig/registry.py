@@ -4,6 +4,7 @@ from fluxrig.errors import LocalError
 
 _GEARS = {
     "console": ("fluxrig.gears.console.console", "Console"),
+    "correlator": ("fluxrig.gears.correlator.correlator", "Correlator"),
     "filter": ("fluxrig.gears.filter.filter", "Filter"),
     "io_modbus": ("fluxrig.gears.io_modbus.io_modbus", "IoModbus"),
     "uns": ("fluxrig.gears.uns.uns", "Uns"),

@@ -72,14 +72,19 @@ def refuse_compiled(path: Path) -> None:
         raise click.UsageError(f"{path} is a compiled rig, which only `rig run` and `doctor` take")
 
 
-def loaded(path: Path, as_json: bool = False) -> RigModel:
-    """The rig in `path`. Its warnings go to standard error; its errors too, and end the command with 1."""
+def loaded(path: Path, as_json: bool = False, infos: bool = True) -> RigModel:
+    """The rig in `path`. Its warnings go to standard error; its errors too, and end the command with 1.
+
+    `infos`: whether what is to be known of it goes there too, where the command does not show that itself.
+    """
     from fluxrig_tooling.rig import load
+    from fluxrig_tooling.rig.problems import INFO
 
     refuse_compiled(path)
     model, problems = load(path)
     for problem in problems:
-        click.echo(str(problem), err=True)
+        if infos or problem.severity != INFO:
+            click.echo(str(problem), err=True)
     if model is None:
         raise refused(f"{path} has errors, see above", as_json, [problem.as_dict() for problem in problems])
     return model

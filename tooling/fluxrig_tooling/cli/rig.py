@@ -28,6 +28,8 @@ from fluxrig_tooling.cli.rig_plan import command as plan_command
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from fluxrig_tooling.rig.model import RigModel
+
 
 @click.group("rig")
 def command() -> None:
@@ -44,7 +46,9 @@ command.add_command(plan_command)
 def check(rig: Path, as_json: bool) -> None:
     """Say everything that is wrong with RIG, with file, line and column.
 
-    Exits 1 when there are errors; warnings alone are no reason.
+    Exits 1 when there are errors; warnings alone are no reason. What the
+    compiler adds to the rig, so that nothing leaves a Rack that its archive
+    does not have, is said as info.
 
     \b
     Example:
@@ -57,12 +61,15 @@ def check(rig: Path, as_json: bool) -> None:
     errors, warnings = len(problems.errors), len(problems.warnings)
     if as_json:
         document = {"file": str(rig), "ok": not errors, "problems": [each.as_dict() for each in problems]}
-        print_json(document)
+        print_json(document | {"inserted": _inserted(model) if model else []})
     else:
         for problem in problems:
             click.echo(str(problem))
         if model:
-            parts = (_count(model.racks, "rack"), _count(model.gears, "gear"), _count(model.wires, "wire"))
+            gears = _count(model.gears, "gear")
+            if model.insertions:
+                gears += f" ({len(model.insertions)} inserted)"
+            parts = (_count(model.racks, "rack"), gears, _count(model.wires, "wire"))
             click.echo(f"{rig}: ok: {', '.join(parts)}" + (f"; {warnings} warnings" if warnings else ""))
         else:
             click.echo(f"{rig}: {errors} error{'s' * (errors != 1)}")
@@ -86,7 +93,8 @@ def compile_(rig: Path, rack: str | None, output: Path | None, as_json: bool) ->
     """
     from fluxrig.flux import pack
 
-    data = lowered(loaded(rig, as_json), rack, as_json)
+    model = loaded(rig, as_json, infos=False)
+    data = lowered(model, rack, as_json)
     name = data["rack"]
     flux = pack(data)
     target = output or Path(name + FLUX_SUFFIX)
@@ -95,9 +103,14 @@ def compile_(rig: Path, rack: str | None, output: Path | None, as_json: bool) ->
     except OSError as exc:
         raise refused(f"{target} cannot be written: {exc.strerror or exc}", as_json) from exc
     if as_json:
-        print_json({"rack": name, "output": str(target), "bytes": len(flux)})
+        document = {"rack": name, "output": str(target), "bytes": len(flux)}
+        print_json(document | {"inserted": _inserted(model, name)})
     else:
+        from fluxrig_tooling.rig.invariant import summary
+
         click.echo(f"{target}: {len(flux)} bytes for rack {name}")
+        for line in summary(model, name):
+            click.echo(f"    {line}")
 
 
 @command.command(short_help="Run a rig on this machine.")
@@ -151,13 +164,15 @@ async def _run(rig: dict[str, Any], host: Any, seconds: float | None, watch: boo
 def graph(rig: Path) -> None:
     """Draw RIG as a Mermaid flowchart.
 
+    Gears with a dashed frame are not in the file: the compiler inserts them.
+
     \b
     Example:
       fluxrig rig graph press.yaml > press.mmd
     """
     from fluxrig_tooling.rig import mermaid
 
-    click.echo(mermaid(loaded(rig)))
+    click.echo(mermaid(loaded(rig, infos=False)))
 
 
 @command.command(short_help="Print the JSON Schema of rig files.")
@@ -173,6 +188,13 @@ def schema() -> None:
     from fluxrig_tooling.rig import rig_schema
 
     print_json(rig_schema())
+
+
+def _inserted(model: RigModel, rack: str | None = None) -> list[dict[str, Any]]:
+    """The correlators that are inserted, on one rack or on all."""
+    from fluxrig_tooling.rig.invariant import as_dict
+
+    return [as_dict(each) for each in model.insertions if rack in (None, each.rack)]
 
 
 def _count(items: Any, noun: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
@@ -19,6 +19,12 @@ from fluxrig_tooling.rig.suggest import did_you_mean, listed
 from fluxrig_tooling.rig.wires import Wiring
 
 _CONVERTED = {name: FORMATS[name] for name in ("duration", "size")}
+
+
+def gear_id(rig: str, rack: str, gear: str) -> bytes:
+    """The id of a gear: it comes from names alone, so that it is the same whenever the rig is compiled."""
+    namespace = uuid5(NAMESPACE_URL, f"urn:fluxrig:rig:{rig}")
+    return uuid5(namespace, f"{rack}/{gear}").bytes
 
 
 def build(
@@ -106,16 +112,15 @@ class _Builder:
                 )
 
     def _read_gears(self, rig_name: str) -> None:
-        namespace = uuid5(NAMESPACE_URL, f"urn:fluxrig:rig:{rig_name}")
         for item in _items(self._root, "gears"):
             gear = read(_without(item, "config"), skeleton.GEAR, _called("gear", item), self._problems)
-            spec = self._gear(gear, item, namespace) if gear else None
+            spec = self._gear(gear, item, rig_name) if gear else None
             if spec is None:
                 self._unread.add(_name(item))
             elif not self._is_second(spec.name, item, "gear", self._gears):
                 self._gears[spec.name] = spec
 
-    def _gear(self, gear: dict[str, Any], item: Node, namespace: UUID) -> GearSpec | None:
+    def _gear(self, gear: dict[str, Any], item: Node, rig_name: str) -> GearSpec | None:
         rack = self._rack_of(gear, item)
         manifest = self._manifest(gear["type"], location(item, "type"))
         if manifest is None:
@@ -128,7 +133,7 @@ class _Builder:
         return GearSpec(
             name=gear["name"],
             type=gear["type"],
-            id=uuid5(namespace, f"{rack.name}/{gear['name']}").bytes,
+            id=gear_id(rig_name, rack.name, gear["name"]),
             rack=rack.name,
             config=converted(with_defaults(config or {}, schema), schema, _CONVERTED),
             uns=rack.uns | gear.get("uns", {}),

@@ -1,4 +1,4 @@
-"""What must hold between the parts of a rig: boards, lanes, cycles, unfed inputs, error ports, secrets."""
+"""What must hold between the parts of a rig: boards, lanes, circles, unfed inputs, error ports, secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
-from fluxrig_tooling.rig.model import GUARANTEED, HOT, GearSpec, Problems, RackSpec, RigModel, WireSpec
+from fluxrig_tooling.rig.model import GUARANTEED, GearSpec, Problems, RackSpec, RigModel, WireSpec
 from fluxrig_tooling.rig.schema import Schema
 from fluxrig_tooling.rig.suggest import did_you_mean, listed
 
@@ -20,10 +20,13 @@ def check(rig: RigModel, problems: Problems) -> None:
             problems.warning(rack.at, f"no gear runs on rack {rack.name!r}")
     for wire in rig.wires:
         _check_racks_and_lane(rig, wire, problems)
-    for cycle in hot_cycles(rig):
-        path = " -> ".join([cycle[0].source, *(wire.target for wire in cycle)])
+    for circle in circles(rig):
+        path = " -> ".join([circle[0].source, *(wire.target for wire in circle)])
         hint = "a message would go round forever: take one of these wires out"
-        problems.error(cycle[-1].at, f"the wires {path} form a circle", hint)
+        if any(wire.lane == GUARANTEED for wire in circle):
+            # It would not even stop with the Rack: what a guaranteed wire has accepted comes again after a restart.
+            hint = "a message would go round forever, restarts included: take one of these wires out"
+        problems.error(circle[-1].at, f"the wires {path} form a circle", hint)
     for gear in rig.gears:
         if rig.complete:
             _check_wiring(rig, gear, problems)
@@ -31,15 +34,15 @@ def check(rig: RigModel, problems: Problems) -> None:
             _warn_of_clear_secrets(gear, gear.config, Schema(gear.manifest.config, gear.manifest.config), (), problems)
 
 
-def hot_cycles(rig: RigModel) -> Iterator[list[WireSpec]]:
-    """Circles of hot wires: for each wire that closes one, the wires from its target round to itself."""
+def circles(rig: RigModel) -> Iterator[list[WireSpec]]:
+    """Circles of wires, in whatever lane: for each wire that closes one, the wires from its target round to itself."""
     finished: set[str] = set()
     for start in rig.gears:
         # Depth first without recursion: `trail` are the wires from `start` to where we are, `ahead` what is left to
         # follow at each level.
         trail: list[WireSpec] = []
         open_gears = [start.name]
-        ahead = [_hot_from(rig, start.name)] if start.name not in finished else []
+        ahead = [_from(rig, start.name)] if start.name not in finished else []
         while ahead:
             wire = next(ahead[-1], None)
             if wire is None:
@@ -52,11 +55,11 @@ def hot_cycles(rig: RigModel) -> Iterator[list[WireSpec]]:
             elif wire.target not in finished:
                 trail.append(wire)
                 open_gears.append(wire.target)
-                ahead.append(_hot_from(rig, wire.target))
+                ahead.append(_from(rig, wire.target))
 
 
-def _hot_from(rig: RigModel, name: str) -> Iterator[WireSpec]:
-    return iter([wire for wire in rig.wires_from(rig.gear(name)) if wire.lane == HOT])
+def _from(rig: RigModel, name: str) -> Iterator[WireSpec]:
+    return iter(rig.wires_from(rig.gear(name)))
 
 
 def _check_board(rig: RigModel, rack: RackSpec, problems: Problems) -> None:
@@ -80,9 +83,6 @@ def _check_racks_and_lane(rig: RigModel, wire: WireSpec, problems: Problems) -> 
     if wire.lane == GUARANTEED and (reason := target.manifest.inputs[wire.input].hot_only):
         message = f"no guaranteed wire may lead to {target.name}.{wire.input}: {reason}"
         problems.error(wire.lane_at, message, "leave out `lane:`")
-    elif wire.lane == GUARANTEED:
-        hint = "the rig is valid, but it cannot be compiled: leave out `lane:` if the wire may be hot"
-        problems.warning(wire.lane_at, "this release does not support guaranteed wires yet", hint)
 
 
 def _check_wiring(rig: RigModel, gear: GearSpec, problems: Problems) -> None:

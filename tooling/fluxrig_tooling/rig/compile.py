@@ -6,37 +6,37 @@ ids come from names alone.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from heapq import heapify, heappop, heappush
 from typing import Any
 from uuid import UUID, uuid5
 
 from fluxrig.errors import LocalError
-from fluxrig_tooling.rig.model import HOT, GearSpec, RigModel, WireSpec
+from fluxrig_tooling.rig.archive import archive_of
+from fluxrig_tooling.rig.model import GearSpec, RigModel, WireSpec
 from fluxrig_tooling.rig.suggest import did_you_mean
 
 
 def compile_rig(rig: RigModel, rack: str | None = None) -> dict[str, Any]:
     """The compiled rig for the rack called `rack`, which may be left out when there is one.
 
-    LocalError for an unknown rack, and for what the format has and this release cannot run yet.
+    LocalError for an unknown rack.
     """
     name = _rack_name(rig, rack)
     gears = {gear.name: gear for gear in rig.gears_of(name)}
     wires = [wire for wire in rig.wires if wire.source in gears or wire.target in gears]
-    for wire in wires:
-        if wire.lane != HOT:
-            place = f"{rig.path}:{wire.lane_at.line}:{wire.lane_at.column}"
-            raise LocalError(f"{place}: {wire.lane} wires are not supported by this release yet ({wire})")
     order = _in_flow_order(list(gears.values()), wires)
     index = {gear.name: position for position, gear in enumerate(order)}
-    return {
+    compiled = {
         "rig": rig.name,
         "version": rig.version,
         "rack": name,
         "machine": rig.rack(name).machine,
         "gears": [_gear(gear) for gear in order],
-        "wires": [[index[wire.source], wire.output, index[wire.target], wire.input, wire.lane] for wire in wires],
+        "wires": [_wire(wire, index) for wire in wires],
     }
+    archive = archive_of(rig, name)
+    return compiled if archive is None else compiled | {"archive": archive}
 
 
 def _rack_name(rig: RigModel, rack: str | None) -> str:
@@ -51,7 +51,7 @@ def _rack_name(rig: RigModel, rack: str | None) -> str:
 
 
 def _gear(gear: GearSpec) -> dict[str, Any]:
-    return {
+    compiled = {
         "name": gear.name,
         "type": gear.type,
         "id": gear.id,
@@ -59,6 +59,12 @@ def _gear(gear: GearSpec) -> dict[str, Any]:
         "on_error": gear.on_error,
         "outputs": {port: uuid5(UUID(bytes=gear.id), port).bytes for port in gear.manifest.outputs},
     }
+    return compiled | {"sends_outside": True} if gear.manifest.sends_outside else compiled
+
+
+def _wire(wire: WireSpec, index: dict[str, int]) -> list[Any]:
+    compiled = [index[wire.source], wire.output, index[wire.target], wire.input, wire.lane]
+    return [*compiled, asdict(wire.delivery)] if wire.delivery else compiled
 
 
 def _in_flow_order(gears: list[GearSpec], wires: list[WireSpec]) -> list[GearSpec]:

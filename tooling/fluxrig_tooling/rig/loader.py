@@ -1,11 +1,12 @@
-"""Loads a rig file: read, expand, build, check, lower. Every stage reports all it finds."""
+"""Loads a rig file: read, expand, build, cover, check, lower. Every stage reports all it finds."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from fluxrig_tooling.rig import lower, skeleton
+from fluxrig_tooling.rig import invariant, lower, skeleton
+from fluxrig_tooling.rig.archive import check_archives
 from fluxrig_tooling.rig.build import build
 from fluxrig_tooling.rig.catalog import Catalog
 from fluxrig_tooling.rig.check import check
@@ -57,9 +58,14 @@ def _read(data: bytes | str, path: Path, overrides: dict[str, Any] | None) -> tu
     expanded = expand(override(root, in_file, problems), path.parent, problems)
     root = override(expanded.root, in_instances, problems)
     root, unsound = apply_profiles(root, path.parent, problems)
-    rig = build(root, Catalog(path.parent), path, problems, expanded.unread, unsound, expanded.repeated)
+    catalog = Catalog(path.parent)
+    rig = build(root, catalog, path, problems, expanded.unread, unsound, expanded.repeated)
+    rig = invariant.covered(rig, catalog, problems)
     check(rig, problems)
+    check_archives(rig, problems)
     _lower(rig, problems)
+    if not problems.errors:
+        invariant.report(rig, problems)
     return rig, problems
 
 

@@ -23,12 +23,14 @@ BUILT_IN, PACKAGE, BESIDE_RIG = "built in", "package", "beside the rig"
 class Port:
     """An input or output. `required`: an input that nothing feeds is an error.
 
-    `hot_only`: why no guaranteed wire may lead to an input; empty where one may.
+    `hot_only`: why no guaranteed wire may lead to an input; empty where one may. `passes_tags`: False at a port of a
+    Gear that passes tags on, where the port has no part in that.
     """
 
     doc: str
     required: bool = False
     hot_only: str = ""
+    passes_tags: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Manifest:
     """One Gear type. `module` and `class_name` are where its code is, `folder` the folder of both files.
 
     `targets` are the interpreters it runs on, `config` is the JSON Schema of its configuration. `sends_outside`: what
-    it gets leaves the Rack. `passes_tags`: its outputs carry the tags of its inputs. `origin`: where it comes from.
+    it gets leaves the Rack. `passes_tags`: its outputs carry the tags of its inputs. `archives`: what it sends has been
+    archived before. `origin`: where it comes from.
     """
 
     type: str
@@ -52,6 +55,7 @@ class Manifest:
     targets: tuple[str, ...]
     sends_outside: bool
     passes_tags: bool
+    archives: bool
     inputs: dict[str, Port]
     outputs: dict[str, Port]
     config: dict[str, Any]
@@ -82,12 +86,16 @@ def read_manifest(folder: Path, module: str, class_name: str, origin: str) -> Ma
     if not class_name:
         raise LocalError(f'{path}: lacks `class = "…"`, the name of the Gear class in {folder.name}.py')
     _check_schema(path, values["config"])
+    if values.get("archives", False) and origin != BUILT_IN:
+        # Whoever could claim it could send past the archive.
+        raise LocalError(f"{path}: archives: only the built-in correlator archives", hint="leave out `archives`")
     return Manifest(
         type=values["type"],
         summary=values["summary"],
         targets=tuple(values["targets"]),
         sends_outside=values["sends_outside"],
         passes_tags=values["passes_tags"],
+        archives=values.get("archives", False),
         inputs={name: Port(**port) for name, port in values.get("inputs", {}).items()},
         outputs={name: Port(**port) for name, port in values.get("outputs", {}).items()},
         config=values["config"],
@@ -156,8 +164,11 @@ _MANIFEST = {
         "targets": {"type": "array", "items": {"enum": ["cpython", "micropython"]}, "minItems": 1},
         "sends_outside": {"type": "boolean"},
         "passes_tags": {"type": "boolean"},
-        "inputs": _ports(required={"type": "boolean"}, hot_only={"type": "string", "minLength": 1}),
-        "outputs": _ports(),
+        "archives": {"type": "boolean"},
+        "inputs": _ports(
+            required={"type": "boolean"}, hot_only={"type": "string", "minLength": 1}, passes_tags={"type": "boolean"}
+        ),
+        "outputs": _ports(passes_tags={"type": "boolean"}),
         "config": {
             "type": "object",
             "required": ["type", "additionalProperties"],

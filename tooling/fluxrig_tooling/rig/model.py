@@ -5,6 +5,7 @@ A model is only handed out for a rig without errors; while it is being checked, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,9 @@ __all__ = [
     "GUARANTEED",
     "HOT",
     "LEVELS",
+    "Delivery",
     "GearSpec",
+    "Insertion",
     "Location",
     "Problem",
     "Problems",
@@ -70,7 +73,7 @@ class GearSpec:
     `config` is complete with defaults; its durations are milliseconds, its sizes bytes, the rest is as written. `uns`
     has the levels of the rig, the rack's over them, the gear's own over those. `tags` are those that a source puts on
     its `out`, None when its type does not say. `compiled` is the configuration that the Gear gets at run time.
-    `sound`: the config is valid, so it can be compiled.
+    `sound`: the config is valid, so it can be compiled. `inserted`: it is not in the file; see `rig.invariant`.
     """
 
     name: str
@@ -83,12 +86,21 @@ class GearSpec:
     node: Node
     on_error: str = ""
     sound: bool = True
+    inserted: bool = False
     tags: tuple[Tag, ...] | None = None
     compiled: dict[str, Any] = field(default_factory=dict)
 
     def at(self, *path: str | int) -> Location:
         """Where the value at `path` of the config stands; for what the file leaves out, its nearest parent."""
         return location(self.node, "config", *path)
+
+    def passes_from(self, port: str) -> bool:
+        """Whether what leaves by output `port` has come in by an input, with its tags."""
+        return self.manifest.passes_tags and self.manifest.outputs[port].passes_tags
+
+    def passes_to(self, port: str) -> bool:
+        """Whether what comes in by input `port` leaves again."""
+        return self.manifest.passes_tags and self.manifest.inputs[port].passes_tags
 
     def key_at(self, *path: str | int) -> Location:
         """Where the key of the value at `path` of the config stands."""
@@ -100,8 +112,20 @@ class GearSpec:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """How a guaranteed wire tries again: attempts, and the shortest and longest pause between them."""
+
+    max_attempts: int
+    retry_min_ms: int
+    retry_max_ms: int
+
+
+@dataclass(frozen=True)
 class WireSpec:
-    """One way from an output to an input. `at`: where its `from` stands, `to_at` its `to`, `lane_at` its lane."""
+    """One way from an output to an input. `at`: where its `from` stands, `to_at` its `to`, `lane_at` its lane.
+
+    A guaranteed wire has `delivery`.
+    """
 
     source: str
     output: str
@@ -111,14 +135,33 @@ class WireSpec:
     at: Location
     to_at: Location
     lane_at: Location
+    delivery: Delivery | None = None
 
     def __str__(self) -> str:
         return f"{self.source}.{self.output} -> {self.target}.{self.input}"
 
 
+@dataclass(frozen=True)
+class Insertion:
+    """A correlator that the file leaves out and the rig needs; see `rig.invariant`.
+
+    `origins` are the outputs that it archives, as gear and port, and `senders` the gears that they lead to. `wires` are
+    those into it and out of it. `at`: where the first wire stands that leads through it now.
+    """
+
+    gear: str
+    rack: str
+    origins: tuple[tuple[str, str], ...]
+    senders: tuple[str, ...]
+    wires: tuple[WireSpec, ...]
+    at: Location
+
+
 @dataclass
 class RigModel:
     """A rig. Racks, gears and wires stand in the order of the file, and are not added to later.
+
+    `insertions` are the correlators that the file leaves out, one entry each; their gears and wires are among the rest.
 
     `complete` is False while a file is checked of which some racks, gears or wires could not be read.
     """
@@ -130,6 +173,7 @@ class RigModel:
     gears: list[GearSpec]
     wires: list[WireSpec]
     complete: bool = True
+    insertions: list[Insertion] = field(default_factory=list)
 
     def gear(self, name: str) -> GearSpec:
         """The gear called `name`. KeyError when there is none."""
@@ -168,11 +212,15 @@ class RigModel:
         passed = {gear.name}
         waiting = [gear]
         while waiting:
-            for wire in self.wires_into(waiting.pop()):
+            target = waiting.pop()
+            for wire in self.wires_into(target):
+                if target is not gear and not target.passes_to(wire.input):
+                    continue
                 origin = self.gear(wire.source)
-                if not origin.manifest.passes_tags and wire.output == "out":
-                    sources.add(origin.name)
-                elif origin.manifest.passes_tags and origin.name not in passed:
+                if not origin.passes_from(wire.output):
+                    if wire.output == "out" or origin.manifest.passes_tags:
+                        sources.add(origin.name)
+                elif origin.name not in passed:
                     passed.add(origin.name)
                     waiting.append(origin)
         return sources
@@ -183,8 +231,15 @@ class RigModel:
 
     @cached_property
     def _inbound(self) -> dict[str, list[WireSpec]]:
-        return {gear.name: [wire for wire in self.wires if wire.target == gear.name] for gear in self.gears}
+        return _grouped(self.wires, lambda wire: wire.target)
 
     @cached_property
     def _outbound(self) -> dict[str, list[WireSpec]]:
-        return {gear.name: [wire for wire in self.wires if wire.source == gear.name] for gear in self.gears}
+        return _grouped(self.wires, lambda wire: wire.source)
+
+
+def _grouped(wires: list[WireSpec], gear_of: Callable[[WireSpec], str]) -> dict[str, list[WireSpec]]:
+    groups: dict[str, list[WireSpec]] = {}
+    for wire in wires:
+        groups.setdefault(gear_of(wire), []).append(wire)
+    return groups

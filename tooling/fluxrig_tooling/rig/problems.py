@@ -8,6 +8,7 @@ from typing import Any
 
 ERROR = "error"
 WARNING = "warning"
+INFO = "info"
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -79,6 +80,10 @@ class Problems:
         """Something that is probably not meant."""
         self._add(location, WARNING, message, hint)
 
+    def info(self, location: Location, message: str, hint: str = "") -> None:
+        """Something to know about a rig that is in order."""
+        self._add(location, INFO, message, hint)
+
     @property
     def errors(self) -> list[Problem]:
         return [problem for problem in self if problem.severity == ERROR]
@@ -86,6 +91,10 @@ class Problems:
     @property
     def warnings(self) -> list[Problem]:
         return [problem for problem in self if problem.severity == WARNING]
+
+    @property
+    def infos(self) -> list[Problem]:
+        return [problem for problem in self if problem.severity == INFO]
 
     def __iter__(self) -> Iterator[Problem]:
         found = [_of_instances(problem, names) for problem, names in self._found.items()]

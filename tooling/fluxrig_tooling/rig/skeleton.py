@@ -13,10 +13,13 @@ OLDEST = max(VERSION - 2, 1)
 
 ON_ERROR = ("reject", "drop", "kill")
 
+MAX_NAME = 63
+"""Characters of the name of a gear or rack."""
+
 _NAME = {
     "type": "string",
     "pattern": "^[a-z0-9_-]+$",
-    "maxLength": 63,
+    "maxLength": MAX_NAME,
     "patternErrorMessage": "use lower case letters, digits, _ and -",
 }
 _LEVEL = {
@@ -95,11 +98,36 @@ GEAR = _table(
     doc=_DOC,
 )
 
+DELIVERY = _table(
+    [],
+    max_attempts={
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 65_535,
+        "default": 5,
+        "description": "How often a message is tried that the receiver fails on, before it goes to the dead letters. "
+        "A receiver that cannot be reached, such as a broker that is away, costs no attempt.",
+    },
+    retry_min={
+        "type": "string",
+        "format": "duration",
+        "default": "500ms",
+        "description": "The pause after a first failure. It doubles with each further one.",
+    },
+    retry_max={
+        "type": "string",
+        "format": "duration",
+        "default": "60s",
+        "description": "The longest pause between two attempts.",
+    },
+)
+
 WIRE = _table(
     ["from", "to"],
     **{"from": _described(_ENDPOINTS, "The output, or several. A name alone means its port `out`.", examples=["plc"])},
     to=_described(_ENDPOINTS, "The input, or several. A name alone means its port `in`.", examples=["edge"]),
     lane=_described({"enum": [HOT, GUARANTEED]}, "hot: in memory, at once. guaranteed: kept on disk until delivered."),
+    delivery=_described(DELIVERY, "How a guaranteed wire tries again.", examples=[{"max_attempts": 10}]),
 )
 
 TEST = _table(

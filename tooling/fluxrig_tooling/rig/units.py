@@ -62,6 +62,12 @@ def parse_size(text: str) -> int:
     return int(size)
 
 
+def size_text(size: int) -> str:
+    """A size as `parse_size` reads it, in the largest unit of which it has a whole number."""
+    unit = max((unit for unit, factor in SIZES.items() if size % factor == 0), key=SIZES.__getitem__)
+    return f"{size // SIZES[unit]}{unit}" if size else "0B"
+
+
 def parse_percent(text: str) -> Fraction:
     """`5%` or `0.5%` as a fraction of one, exactly; at most 100%."""
     match = _PERCENT.fullmatch(text)

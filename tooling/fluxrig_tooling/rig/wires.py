@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
+from typing import Any
 
 from fluxrig_tooling.rig import skeleton
-from fluxrig_tooling.rig.model import HOT, GearSpec, Location, Problems, RackSpec, WireSpec
-from fluxrig_tooling.rig.nodes import Node, Scalar, Sequence, find, location
-from fluxrig_tooling.rig.schema import read
+from fluxrig_tooling.rig.model import GUARANTEED, HOT, Delivery, GearSpec, Location, Problems, RackSpec, WireSpec
+from fluxrig_tooling.rig.nodes import Node, Scalar, Sequence, find, key_location, location
+from fluxrig_tooling.rig.schema import FORMATS, Schema, converted, read, with_defaults
 from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.rig.units import duration_text
+
+_DELIVERY = Schema(skeleton.DELIVERY, skeleton.DELIVERY)
+_DURATIONS = {"duration": FORMATS["duration"]}
+
+MAX_RETRY_MS = 3_600_000
+"""The longest pause between two attempts."""
 
 _End = tuple[str, str, Location]
 """Gear, port, and where the endpoint stands."""
@@ -45,16 +53,22 @@ class Wiring:
         if wire is None:
             self.complete = False
             return
+        lane = wire.get("lane", HOT)
+        delivery = self._delivery(wire, item) if lane == GUARANTEED else None
+        if lane == HOT and "delivery" in wire:
+            message = "delivery is for guaranteed wires, and this one is hot"
+            hint = "add `lane: guaranteed`, or leave out `delivery:`"
+            self._problems.error(key_location(item, "delivery"), message, hint)
         sources = [self._resolve(node, "output") for node in _endpoints(item, "from")]
         targets = [self._resolve(node, "input") for node in _endpoints(item, "to")]
         for source, target in product(sources, targets):
             if source is None or target is None:
                 self.complete = False
             else:
-                self._connect(source, target, wire.get("lane", HOT), location(item, "lane"))
+                places = source[2], target[2], location(item, "lane")
+                self._connect(WireSpec(*source[:2], *target[:2], lane, *places, delivery))
 
-    def _connect(self, source: _End, target: _End, lane: str, lane_at: Location) -> None:
-        wire = WireSpec(*source[:2], *target[:2], lane, at=source[2], to_at=target[2], lane_at=lane_at)
+    def _connect(self, wire: WireSpec) -> None:
         key = (wire.source, wire.output, wire.target, wire.input)
         # A list of several makes several wires at one place, so the second one may be told by its other end.
         place = max(wire.at, wire.to_at)
@@ -64,6 +78,17 @@ class Wiring:
         else:
             self._places[key] = place
             self.wires.append(wire)
+
+    def _delivery(self, wire: dict[str, Any], item: Node) -> Delivery:
+        value = converted(with_defaults(wire.get("delivery", {}), _DELIVERY), _DELIVERY, _DURATIONS)
+        delivery = Delivery(value["max_attempts"], value["retry_min"], value["retry_max"])
+        for key in ("retry_min", "retry_max"):
+            if not 1 <= value[key] <= MAX_RETRY_MS:
+                at = location(item, "delivery", key)
+                self._problems.error(at, f"{key}: expected 1ms to {duration_text(MAX_RETRY_MS)}")
+        if delivery.retry_max_ms < delivery.retry_min_ms:
+            self._problems.error(location(item, "delivery", "retry_max"), "retry_max: shorter than retry_min")
+        return delivery
 
     def _resolve(self, node: Scalar, direction: str) -> _End | None:
         """What an endpoint names. None when that does not exist, which is then reported."""

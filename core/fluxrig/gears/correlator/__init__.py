@@ -1,0 +1,1 @@
+"""The `correlator` Gear: runtime beside its manifest."""
