@@ -46,6 +46,20 @@ class Wire:
         return self._counted()
 
 
+def _guarded(receive, allows):
+    """`receive`, for what `allows` only. A function round it, so that a wire without a guard costs what it did."""
+
+    def checked(msg):
+        if not allows(msg):
+            raise LocalError(
+                "not archived: this Gear sends outside, and the Rack's archive does not hold the message (yet): it has "
+                "to come by a correlator, and to keep the archive.pos in its meta"
+            )
+        return receive(msg)
+
+    return checked
+
+
 class Fan:
     """One output port with several wires, served in the order of the rig file."""
 
@@ -90,28 +104,35 @@ class Station:
         self._log = log
         self._on_kill = on_kill
 
-    def wire(self, port: str) -> Wire:
-        """A new delivery to input `port`. Raises LocalError when the Gear has no such input."""
+    def wire(self, port: str, allows=None) -> Wire:
+        """A new delivery to input `port`. Raises LocalError when the Gear has no such input.
+
+        With `allows`, a message for which `allows(msg)` is false does not reach the input, which fails for it.
+        """
         receive = getattr(self.gear, "on_" + port, None)
         if receive is None:
             raise LocalError(f"gear {self.name!r} has no input port {port!r}")
-        wire = Wire(receive, self.failed)
+        wire = Wire(receive if allows is None else _guarded(receive, allows), self.failed)
         self.inbound.append(wire)
         return wire
 
     def failed(self, msg, exc: Exception) -> None:
         """An input raised `exc` for `msg`: act on `on_error`."""
-        self.errors += 1
-        # A failing Gear fails for every message: log the 1st, 2nd, 4th, 8th … so that a log stays readable.
-        if self.errors & (self.errors - 1) == 0:
-            why = str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
-            self._log("error", self.name, f"input failed ({self.errors} so far, on_error: {self.on_error}): {why}")
+        self.complain("input failed", exc)
         if self.on_error == KILL:
             self.kill()
         elif self.on_error == REJECT:
             self._reject(msg, exc)
         else:
             self.dropped += 1
+
+    def complain(self, what: str, exc: Exception) -> None:
+        """Count a failure, and log it: "`what` (…): `exc`"."""
+        self.errors += 1
+        # A failing Gear fails for every message: log the 1st, 2nd, 4th, 8th … so that a log stays readable.
+        if self.errors & (self.errors - 1) == 0:
+            why = str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
+            self._log("error", self.name, f"{what} ({self.errors} so far, on_error: {self.on_error}): {why}")
 
     def kill(self) -> None:
         """Take the Gear off the bus. The Rack, told through `on_kill`, ends its tasks; the other Gears go on."""
@@ -148,17 +169,24 @@ class Station:
         self.refused += 1
 
 
-def connect(stations: list[Station], outputs: list[list[str]], wires: list) -> None:
+def connect(stations: list[Station], outputs: list[list[str]], wires: list, guards: dict | None = None) -> None:
     """Bind every output port.
 
-    `outputs[i]` names the output ports of `stations[i]`; a wire is `(from index, from port, to index, to port)`.
+    `outputs[i]` names the output ports of `stations[i]`; a wire is `(from index, from port, to index, to port)`. A
+    fifth item is what takes the messages in place of a hot delivery: a Wire of somebody else's making.
+    `guards` is {to index: allows}: a hot wire to that station delivers only what `allows(msg)` (see `Station.wire`).
     Raises LocalError when a wire names a port that is not there.
     """
     targets: dict = {}
-    for source, port, destination, input_port in wires:
+    for wire in wires:
+        source, port, destination, input_port = wire[:4]
         if port not in outputs[source]:
             raise LocalError(f"gear {stations[source].name!r} has no output port {port!r}")
-        targets.setdefault((source, port), []).append(stations[destination].wire(input_port))
+        if len(wire) > 4:
+            delivery = wire[4]
+        else:
+            delivery = stations[destination].wire(input_port, None if guards is None else guards.get(destination))
+        targets.setdefault((source, port), []).append(delivery)
     for index, station in enumerate(stations):
         if station.on_error == REJECT and (index, "err") not in targets:
             raise LocalError(f"gear {station.name!r} rejects to its port 'err', which has no wire")

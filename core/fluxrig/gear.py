@@ -27,6 +27,13 @@ class Gear:
     counters: tuple = ()
     """Names of integer attributes that the Rack reports, such as ("held_back",)."""
 
+    sends_outside = False
+    """What this Gear receives leaves the Rack; its manifest says so too. It gets only messages that the Rack's archive
+    holds: an input that was handed another one fails, and what the Gear's `on_error` says is done with it."""
+
+    archives = False
+    """What leaves this Gear, except by `err`, is in the Rack's archive. Its manifest says so too."""
+
     def init(self, ctx: "Context") -> None:
         """Take the compiled configuration. Do no I/O. A LocalError here refuses the rig."""
 

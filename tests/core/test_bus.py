@@ -1,6 +1,7 @@
 from expect import raises
 from probes import chain, gear, gear_of, id_of, rig, stop
 
+from fluxrig.bus import Wire, connect
 from fluxrig.errors import LocalError
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
@@ -146,3 +147,45 @@ async def test_stopping_is_clean():
     before = len(gear_of(rack, "b").got)
     await rack.host.clock.advance(100)
     assert len(gear_of(rack, "b").got) == before
+
+
+def guarded(on_error, wires=(), allowed=lambda msg: "archive.pos" in msg.meta):
+    """Stations a, b and d of a Rack, rewired so that `b` gets only what is `allowed`."""
+    gears = [gear("a", "source"), gear("b", "sink", on_error=on_error), gear("d", "sink")]
+    rack = rack_of(rig(gears, [("b", "err", "d", "in")]))
+    wires = [(0, "out", 1, "in")] + list(wires)
+    connect(rack.stations, [["out", "err"]] * 3, wires, {1: allowed})
+    return rack
+
+
+def test_a_guard_lets_through_what_it_allows_and_the_rest_is_a_failed_input():
+    rack = guarded("drop", [(0, "out", 2, "in")])
+    source = gear_of(rack, "a")
+    source.emit({"n": 1}, {"archive.pos": "7"})
+    source.emit({"n": 2})
+    station = station_of(rack, "b")
+    assert numbers(gear_of(rack, "b")) == [1]
+    assert numbers(gear_of(rack, "d")) == [1, 2], "the other receivers have no guard"
+    assert (station.errors, station.dropped, station.inbound[-1].count) == (1, 1, 2)
+    errors = [text for level, who, text in rack.host.logged if (level, who) == ("error", "b")]
+    assert "not archived" in errors[0]
+
+
+def test_what_a_guard_refuses_follows_on_error():
+    rack = guarded("reject", [(1, "err", 2, "in")])
+    gear_of(rack, "a").emit({"n": 2})
+    assert "not archived" in gear_of(rack, "d").got[0].meta["error"]
+    rack = guarded("kill")
+    gear_of(rack, "a").emit({"n": 2})
+    gear_of(rack, "a").emit({"n": 1}, {"archive.pos": "7"})
+    station = station_of(rack, "b")
+    assert (station.alive, station.refused, gear_of(rack, "b").got) == (False, 1, [])
+
+
+def test_a_wire_may_bring_its_own_delivery():
+    rack = rack_of(rig([gear("a", "source"), gear("b", "sink"), gear("d", "sink")], []))
+    taken: list = []
+    own = Wire(taken.append, station_of(rack, "b").failed)
+    connect(rack.stations, [["out", "err"]] * 3, [(0, "out", 1, "in", own), (0, "out", 2, "in")])
+    msg = gear_of(rack, "a").emit({"n": 1})
+    assert (taken, own.count, gear_of(rack, "b").got, gear_of(rack, "d").got) == ([msg], 1, [], [msg])

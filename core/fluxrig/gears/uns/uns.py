@@ -32,6 +32,8 @@ class Uns(Gear):
     LOOK_MS = 1000
     """How often to look whether the broker is still there, while there is nothing to publish."""
 
+    sends_outside = True
+
     counters = ("published", "bytes_sent", "superseded", "connects", "failures", "refused_tags", "pending")
 
     def init(self, ctx):

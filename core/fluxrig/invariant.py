@@ -1,0 +1,34 @@
+"""Nothing leaves the Rack that has not been archived on it: the check of a rig as it is loaded.
+
+The compiler puts a correlator wherever a path to a Gear that sends outside has none. This is for a rig that did not
+come from it. What a Gear on such a path makes itself, of no archived message, is refused at run time (`Station.wire`).
+"""
+
+from fluxrig.errors import LocalError
+
+
+def check_archived(stations: list, wires: list, senders: list[int]) -> None:
+    """Every path to a station in `senders` (indexes) has to leave a Gear that `archives`, by a port other than `err`.
+
+    `wires` are `(from index, from port, to index, to port, …)`, forward only. LocalError that names a path which does
+    not.
+    """
+    into: dict = {}
+    for wire in wires:
+        into.setdefault(wire[2], []).append((wire[0], wire[1]))
+    # One that receives nothing has nothing to send.
+    ahead = [(sender, stations[sender].name) for sender in senders if sender in into]
+    reached: set = set()
+    while ahead:
+        index, path = ahead.pop()
+        if index in reached:
+            continue
+        reached.add(index)
+        if index not in into:
+            raise LocalError(
+                f"refused: what {stations[index].name!r} says would leave this Rack without having been archived "
+                f"({path}): put a correlator on the way, or compile the rig again with this release, which does so"
+            )
+        for source, port in into[index]:
+            if port == "err" or not stations[source].gear.archives:
+                ahead.append((source, f"{stations[source].name}.{port} -> {path}"))
