@@ -48,7 +48,7 @@ class Journal:
 
     durable   the last position that no power cut can take; 0 when there is none
     head      of the chain, there; time: Unix ns of that link
-    pending   messages that are appended and not durable; pending_bytes: of them, with their frames
+    pending   messages that wait; in_flight: those that are being written; pending_bytes: of both, with their frames
     segments  oldest first; of those that are removed nothing is left but the stub
     cursors   {id: position}, as they will be written with the next group
     """
@@ -67,6 +67,7 @@ class Journal:
         self.cursors: dict = {}
         self.removed: list = []  # the stub, see `fluxrig.journal.retention`
         self.segment_bytes = segment_bytes
+        self.in_flight = 0
         self._wall_ns = wall_ns
         self._entropy = entropy
         self._before: tuple = (0, 0, NO_HEAD)  # what the header of the last segment says of the one before
@@ -109,10 +110,14 @@ class Journal:
         self._pending.append(data)
         self._pending_bytes += FRAME + len(data)
 
-    def set_cursor(self, cursor_id: bytes, position: int) -> None:
-        """The consumer `cursor_id` has acknowledged all up to `position`: made durable with the next group."""
+    def set_cursor(self, cursor_id: bytes, position: int, write: bool = True) -> None:
+        """The consumer `cursor_id` has acknowledged all up to `position`: made durable with the next group.
+
+        Without `write` that alone is no reason for a group: what it passed over were no messages of its own.
+        """
         self.cursors[cursor_id] = position
-        self._moved.add(cursor_id)
+        if write:
+            self._moved.add(cursor_id)
 
     def drop_cursor(self, cursor_id: bytes) -> None:
         """Forget a cursor: the next segment does not have it any more."""
@@ -121,7 +126,13 @@ class Journal:
 
     @property
     def cursors_moved(self) -> bool:
+        """Whether acknowledgements wait to be written."""
         return bool(self._moved)
+
+    @property
+    def begins_segment(self) -> bool:
+        """Whether the next group is the first of a segment."""
+        return self._appender is None
 
     async def commit(self) -> tuple:
         """Make a group of what is pending durable, `MAX_GROUP` of it at most. Returns its (first, last) position.
@@ -131,6 +142,7 @@ class Journal:
         group, size = self._take_group()
         moved, self._moved = self._moved, set()
         first = self.durable + 1
+        self.in_flight = len(group) // 2
         try:
             if group or moved:
                 await self._write(group, size, moved)
@@ -139,11 +151,13 @@ class Journal:
             self._moved.update(moved)
             await self._abandon()
             raise
+        finally:
+            self.in_flight = 0
         self._pending_bytes -= size
         return first, self.durable
 
     def forget(self, count: int) -> None:
-        """Drop the `count` oldest pending messages: they will never have a position."""
+        """Drop the `count` oldest messages that wait: they will never have a position."""
         for data in self._pending[1 : 2 * count : 2]:
             self._pending_bytes -= FRAME + len(data)
         del self._pending[: 2 * count]

@@ -1,0 +1,332 @@
+"""The archive of a Rack: what leaves it is in a journal first, on the medium, in one order for the whole Rack.
+
+    archive.append(msg, self.out)     # out(msg with archive.pos and archive.head in its meta) once that is so
+
+One task writes. It waits until a message has waited long enough, or enough of them have come, and makes all of them
+durable with one write. While the disk fails, or does not answer, the archive is *volatile*: messages are held in RAM,
+as many as fit, and go on at once with the mark `archive.volatile`. They are written when the disk is back.
+"""
+
+import asyncio
+from binascii import hexlify
+
+from fluxrig.archive.marks import EVENT, POSITION, VOLATILE, at_position, marked_volatile
+from fluxrig.archive.upkeep import Upkeep
+from fluxrig.errors import FluxError, TransientError
+from fluxrig.ids import NIL_ID
+from fluxrig.journal.journal import Journal
+from fluxrig.msg import ALARM, FluxMsg
+
+
+class Entry:
+    """A message that is not durable yet. `taken`: the cursors whose consumers have it already, it being volatile."""
+
+    __slots__ = ("emit", "msg", "released", "taken")
+
+    def __init__(self, msg: FluxMsg, emit):
+        self.msg = msg
+        self.emit = emit
+        self.released = emit is None
+        self.taken: list = []
+
+
+class Archive:
+    """See the top of this module. `settings` is `archive` of a compiled rig (`fluxrig.rack`).
+
+    volatile   whether messages go on without being on the medium
+    entries    what is not durable yet, oldest first
+    archived, lost, refused, groups, failures   counters: messages that became durable; that RAM had no room for while
+               the disk was away; that were not taken, because the archive is full; writes; writes that failed
+    """
+
+    SLOW_MS = 5000
+    """A disk that has not answered for this long is one that fails."""
+
+    RETRY_MIN_MS = 1000
+    RETRY_MAX_MS = 60_000
+    """The pause before a disk that failed is tried again doubles from the first to the second."""
+
+    HOUSEKEEPING_MS = 60_000
+    """How often to look for segments that are too old when nothing else happens."""
+
+    counters = (
+        "archived",
+        "durable",
+        "failures",
+        "groups",
+        "lost",
+        "pending",
+        "refused",
+        "removed",
+        "undelivered",
+        "volatile",
+    )
+
+    def __init__(self, host, ids, machine: str, settings: dict):
+        self.journal = Journal(host.volume("archive"), machine, host.clock.wall_ns, host.entropy, 0)
+        self.codec = host.codec(ids.mint)
+        self.entries: list[Entry] = []
+        self.volatile = False
+        self.archived = 0
+        self.lost = 0
+        self.refused = 0
+        self.groups = 0
+        self.failures = 0
+        self._upkeep = Upkeep(self.journal, settings, host.clock.wall_ns, self._note, self._log)
+        self._host = host
+        self._clock = host.clock
+        self._ids = ids
+        self._ram_bytes = settings["ram_bytes"]
+        self._commit_ms = settings["commit_ms"]
+        self._commit_count = settings["commit_count"]
+        self._is_open = False
+        self._arrived = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._cursors: dict = {}
+        self._was_volatile = False
+        self._why = ""  # it is volatile
+        self._lost_before = 0
+        self._writing_since: int | None = None  # ticks
+        self._dead_letters: object = None
+
+    @property
+    def durable(self) -> int:
+        """The last position that no power cut can take; 0 when there is none."""
+        return self.journal.durable
+
+    @property
+    def pending(self) -> int:
+        """Messages that are not durable yet."""
+        return len(self.entries)
+
+    @property
+    def removed(self) -> int:
+        """Messages that were removed because they were too old, or too many."""
+        return self._upkeep.removed
+
+    @property
+    def undelivered(self) -> int:
+        """Those of `removed` that a guaranteed wire had not delivered."""
+        return self._upkeep.undelivered
+
+    def append(self, msg: FluxMsg, emit=None) -> None:
+        """Take `msg`, and call `emit(msg)` with its position in the meta once it is durable, in the order of arrival.
+
+        TransientError when the archive takes nothing now, LocalError when `msg` cannot be encoded.
+        """
+        if self._upkeep.blocked:
+            self.refused += 1
+            raise TransientError("the archive is full and its policy is to block: raise max_size, or make room in it")
+        journal = self.journal
+        if journal.pending_bytes > self._ram_bytes:
+            self._shed()
+        journal.append(self.codec.encode(msg))
+        entry = Entry(msg, emit)
+        self.entries.append(entry)
+        if self.volatile:
+            self._release(entry)
+            self._changed.set()
+        self._arrived.set()
+        if (
+            journal.pending_bytes >= self._upkeep.commit_bytes
+            or len(self.entries) >= self._commit_count
+            or msg.flags & ALARM
+        ):
+            self._urgent.set()
+
+    def allows(self, msg: FluxMsg) -> bool:
+        """Whether `msg` may leave the Rack: it is durable, or was released while the disk was away."""
+        position = msg.meta.get(POSITION)
+        if position is None:
+            return self._was_volatile and VOLATILE in msg.meta
+        return position.isdigit() and 0 < int(position) <= self.journal.durable
+
+    def on_checkpoint(self, callback) -> None:
+        """Call `callback(machine, journal id in hex, position, head in hex, Unix ns)` for each checkpoint."""
+        self._upkeep.on_checkpoint(callback)
+
+    def cursor(self, cursor_id: bytes, port_id: bytes):
+        """What left the output port `port_id`, for the consumer `cursor_id`. To be asked for before `start`."""
+        from fluxrig.archive.cursor import Cursor
+
+        self._cursors[cursor_id] = cursor = Cursor(self, cursor_id, port_id)
+        return cursor
+
+    def cursor_moved(self) -> None:
+        """An acknowledgement is to be written: with what comes next, or when nothing comes."""
+        self._arrived.set()
+
+    async def start(self) -> None:
+        """Open the journal. A disk that fails does not keep the Rack from running, another process that has it does."""
+        try:
+            await self._open()
+        except FluxError as exc:
+            if exc.fields.get("busy"):
+                raise
+            self._fail(exc)
+
+    async def changed(self) -> None:
+        """Wait until more is durable, or the archive has become volatile, or takes something while it is."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def flush(self) -> None:
+        """Make everything durable that has come, if the disk takes it. Whoever calls bounds how long that may take."""
+        while (self.entries or self.journal.cursors_moved) and not (self.volatile or self._upkeep.blocked):
+            self._arrived.set()
+            self._urgent.set()
+            await self.changed()
+
+    async def close(self) -> None:
+        """Write what is left, seal, and release the folder. The tasks of the archive have ended."""
+        try:
+            if self._is_open:
+                while (self.entries or self.journal.cursors_moved) and await self._write():
+                    pass
+                await self.journal.seal()
+        except FluxError as exc:
+            self._log("error", f"while it was closed: {exc}")
+        if self.entries:
+            self.lost += len(self.entries)
+            self._log("error", f"stopped with {len(self.entries)} messages that the disk did not take")
+        await self.journal.close()
+        if self._dead_letters is not None:
+            await self._dead_letters.close()  # type: ignore[attr-defined] # imported only where one is needed
+
+    async def write_forever(self) -> None:
+        """The task that writes."""
+        pause = self.RETRY_MIN_MS
+        while True:
+            if self.volatile or self._upkeep.blocked:
+                await self._clock.sleep_ms(pause)
+                pause = min(pause * 2, self.RETRY_MAX_MS)
+            else:
+                await self._due()
+                pause = self.RETRY_MIN_MS
+            await self._write()
+
+    async def watch_forever(self) -> None:
+        """The task that notices a disk that does not answer."""
+        clock = self._clock
+        while True:
+            await clock.sleep_ms(1000)
+            since = self._writing_since
+            if since is not None and clock.ticks_diff(clock.ticks_us(), since) >= self.SLOW_MS * 1000:
+                self._go_volatile(f"the disk has not answered for {self.SLOW_MS // 1000} s")
+
+    async def dead_letter(self, msg: FluxMsg, reason: str, wire: str) -> None:
+        """Write `msg` to the dead-letter journal. When this returns it is durable there. FluxError when it is not."""
+        from fluxrig.archive.dead_letters import DeadLetters
+
+        if self._dead_letters is None:
+            self._dead_letters = DeadLetters(self._host, self.journal.machine)
+        await self._dead_letters.bury(self.codec, msg, reason, wire)  # type: ignore[attr-defined] # as above
+
+    async def _open(self) -> None:
+        try:
+            await self._upkeep.open(list(self._cursors))
+        except FluxError:
+            await self.journal.volume.close()
+            raise
+        self._is_open = True
+
+    async def _due(self) -> None:
+        """Wait until it is time to write."""
+        try:
+            while not (self.entries or self.journal.cursors_moved):
+                self._arrived.clear()
+                await self._clock.wait_for(self._arrived.wait(), self.HOUSEKEEPING_MS)
+            if not self._urgent.is_set():
+                await self._clock.wait_for(self._urgent.wait(), self._commit_ms)
+        except TransientError:
+            pass  # the time is up
+        self._urgent.clear()
+
+    async def _write(self) -> bool:
+        """Write one group, and do what has become possible by it. False when nothing could be written."""
+        self._writing_since = self._clock.ticks_us()
+        try:
+            if not self._is_open:
+                await self._open()
+            await self._upkeep.make_room()
+            if self._upkeep.blocked:
+                self._changed.set()
+                return False
+            first, last = await self.journal.commit()
+        except FluxError as exc:
+            self._fail(exc)
+            return False
+        finally:
+            self._writing_since = None
+        self._settle(first, last)
+        return True
+
+    def _settle(self, first: int, last: int) -> None:
+        """The positions `first` to `last` are durable now."""
+        count = last - first + 1
+        done, self.entries = self.entries[:count], self.entries[count:]
+        self.archived += count
+        self.groups += 1
+        if self.volatile:
+            self._resume()
+        head = hexlify(self.journal.head).decode()
+        position = first
+        for entry in done:
+            for cursor in entry.taken:
+                cursor.has_taken(position)
+            if not entry.released:
+                entry.emit(at_position(entry.msg, position, head))
+            position += 1
+        self._changed.set()
+        self._upkeep.checkpoint_if_due()
+        if self.journal.pending_bytes >= self._upkeep.commit_bytes:
+            self._urgent.set()
+
+    def _release(self, entry: Entry) -> None:
+        """Let a message go on that is not on the medium."""
+        if not entry.released:
+            entry.released = True
+            entry.emit(marked_volatile(entry.msg))
+
+    def _shed(self) -> None:
+        """There is no room in RAM: more comes than the disk takes. Give up what has waited longest."""
+        self._go_volatile("the disk is slower than the messages that come")
+        count = (self.journal.pending + 7) // 8
+        self.journal.forget(count)
+        written = self.journal.in_flight
+        del self.entries[written : written + count]
+        self.lost += count
+
+    def _fail(self, exc: FluxError) -> None:
+        self.failures += 1
+        self._go_volatile(str(exc))
+
+    def _go_volatile(self, why: str) -> None:
+        if self.volatile:
+            return
+        self.volatile = self._was_volatile = True
+        self._why = why
+        self._lost_before = self.lost
+        self._log("error", f"{why}: messages go on WITHOUT being archived, marked {VOLATILE}, until it works again")
+        for entry in self.entries[:]:
+            self._release(entry)
+        # Something to write is what shows that the disk works again.
+        self._note("volatile", {"why": why})
+        self._changed.set()
+
+    def _resume(self) -> None:
+        self.volatile = False
+        lost = self.lost - self._lost_before
+        self._log("warning", f"archiving again, {lost} messages were lost meanwhile")
+        self._note("resumed", {"why": self._why, "lost": lost})
+
+    def _note(self, event: str, data: dict) -> None:
+        """Write down in the archive itself what happened to it."""
+        note_id = self._ids.mint()
+        meta = {"machine.id": self.journal.machine, EVENT: event}
+        now = self._clock.wall_ns()
+        self.append(FluxMsg(note_id, hexlify(note_id).decode(), NIL_ID, meta, data, now, mint=self._ids.mint))
+
+    def _log(self, level: str, text: str) -> None:
+        self._host.log(level, "archive", text)

@@ -1,0 +1,158 @@
+"""Where the consumer of a guaranteed wire stands in the archive: what it has, and what comes next."""
+
+from binascii import hexlify
+
+from fluxrig.archive.marks import POSITION, at_position, marked_volatile
+from fluxrig.errors import FluxError
+from fluxrig.journal.reader import Group, Reader
+
+
+class Cursor:
+    """The messages that left one output port, in order, from the first that was not acknowledged.
+
+    A port's messages carry its id in their last hop. Everything else in the archive is passed over. While the archive
+    is volatile, its messages come from RAM, with that mark, after those that are on the medium.
+
+    unreadable   positions that are not there any more, or that the medium has spoilt
+    """
+
+    def __init__(self, archive, cursor_id: bytes, port_id: bytes):
+        self.unreadable = 0
+        self._archive = archive
+        self._id = cursor_id
+        self._port = port_id
+        self._reader: Reader | None = None
+        self._group: Group | None = None  # that is being given
+        self._index = 0  # of the next record in it
+        self._unacknowledged: list = []  # positions that were given
+        self._volatile: list = []  # entries that were given
+        self._taken: set = set()  # positions that the consumer had before they were durable
+
+    @property
+    def acknowledged(self) -> int:
+        """The position up to which the consumer has everything."""
+        return self._archive.journal.cursors.get(self._id, 0)
+
+    @property
+    def behind(self) -> int:
+        """How many positions of the archive, of whatever port, are after it."""
+        return max(0, self._archive.durable - self.acknowledged)
+
+    async def take(self, limit: int) -> list:
+        """The next messages, at least one and at most `limit`; waits for one. FluxError when the disk fails."""
+        batch: list = []
+        while not batch:
+            try:
+                batch = await self._take_durable(limit)
+            except FluxError:
+                if not self._archive.volatile:
+                    raise
+            if not batch and self._archive.volatile:
+                batch = self._take_volatile(limit)
+            if not batch:
+                await self._archive.changed()
+        return batch
+
+    def rewind(self) -> None:
+        """Take again from the first message that was not acknowledged."""
+        self._group = None
+        self._unacknowledged = []
+        self._volatile = []
+        if self._reader is not None:
+            self._reader.seek(self.acknowledged + 1)
+
+    def done(self, msg) -> None:
+        """The consumer has acknowledged `msg` and all before it."""
+        position = msg.meta.get(POSITION)
+        if position is not None:
+            self._acknowledge(int(position))
+            return
+        for entry in self._volatile:
+            entry.taken.append(self)
+            if entry.msg.id == msg.id:
+                break
+        self._volatile = [entry for entry in self._volatile if self not in entry.taken]
+
+    def has_taken(self, position: int) -> None:
+        """A message that the consumer had while it was volatile stands at `position` now."""
+        self._taken.add(position)
+
+    async def survey(self, see) -> None:
+        """Call `see(msg)` for every message that is durable and not acknowledged, oldest first."""
+        if not self._archive.journal.segments:
+            return
+        reader = Reader(self._archive.journal, self.acknowledged + 1)
+        while True:
+            group = await reader.next()
+            if group is None:
+                return
+            for index in range(len(group.records)):
+                msg = self._message(group, index)
+                if msg is not None:
+                    see(msg)
+
+    async def _take_durable(self, limit: int) -> list:
+        batch: list = []
+        while len(batch) < limit:
+            if self._is_used_up() and (batch or not await self._next_group()):
+                break
+            assert self._group is not None
+            position = self._group.first + self._index
+            msg = self._message(self._group, self._index)
+            self._index += 1
+            if msg is None or position in self._taken:
+                self._pass(position)
+                continue
+            self._unacknowledged.append(position)
+            batch.append(msg)
+        return batch
+
+    def _is_used_up(self) -> bool:
+        return self._group is None or self._index == len(self._group.records)
+
+    async def _next_group(self) -> bool:
+        if self._reader is None:
+            self._reader = Reader(self._archive.journal, self.acknowledged + 1)
+        gaps = self._reader.unreadable
+        self._group = None
+        self._group = await self._reader.next()
+        self._index = 0
+        self.unreadable += self._reader.unreadable - gaps
+        return self._group is not None
+
+    def _message(self, group, index: int):
+        """The message of a record, or None when it is another port's, or cannot be read."""
+        data = group.records[index]
+        if self._port not in data:
+            return None
+        try:
+            msg = self._archive.codec.decode(data)
+        except FluxError:
+            self.unreadable += 1
+            return None
+        if not msg.path or msg.path[-1][1] != self._port:
+            return None
+        return at_position(msg, group.first + index, hexlify(group.head).decode())
+
+    def _take_volatile(self, limit: int) -> list:
+        batch: list = []
+        for entry in self._archive.entries:
+            if len(batch) == limit:
+                break
+            path = entry.msg.path
+            if path and path[-1][1] == self._port and self not in entry.taken and entry not in self._volatile:
+                self._volatile.append(entry)
+                batch.append(marked_volatile(entry.msg))
+        return batch
+
+    def _pass(self, position: int) -> None:
+        """Nothing at `position` is for this consumer."""
+        self._taken.discard(position)
+        if not self._unacknowledged:
+            self._archive.journal.set_cursor(self._id, position, False)
+
+    def _acknowledge(self, position: int) -> None:
+        self._unacknowledged = [each for each in self._unacknowledged if each > position]
+        if position > self.acknowledged:
+            self._archive.journal.set_cursor(self._id, position)
+            self._archive.cursor_moved()

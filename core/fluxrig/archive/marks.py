@@ -1,0 +1,72 @@
+"""What the archive writes into the meta of a message, and the copies of messages that carry it."""
+
+from binascii import hexlify
+
+from fluxrig.msg import FluxMsg
+
+POSITION = "archive.pos"
+"""Position in the archive of this Rack, in decimal digits."""
+
+HEAD = "archive.head"
+"""Head of the chain after the group that the message was written with, 64 hex digits."""
+
+VOLATILE = "archive.volatile"
+"""In place of both, on a message that went on while the disk was away."""
+
+EVENT = "archive.event"
+"""On messages in the archive about the archive: recovered, removed, volatile, resumed."""
+
+_MARKS = (POSITION, HEAD, VOLATILE)
+
+
+def at_position(msg: FluxMsg, position: int, head: str) -> FluxMsg:
+    """`msg`, the same event, with where it stands in the archive."""
+    meta = dict(msg.meta)
+    meta[POSITION] = str(position)
+    meta[HEAD] = head
+    return _with_meta(msg, meta)
+
+
+def marked_volatile(msg: FluxMsg) -> FluxMsg:
+    """`msg`, the same event, with the mark of one that is not on the medium."""
+    meta = dict(msg.meta)
+    meta[VOLATILE] = "1"
+    return _with_meta(msg, meta)
+
+
+def with_hop(msg: FluxMsg, gear_id: bytes, port_id: bytes, now_ns: int) -> FluxMsg:
+    """`msg` as it is archived: with a trace, with the hop by which it goes on, without marks of an earlier archive."""
+    meta = msg.meta
+    if POSITION in meta or VOLATILE in meta:
+        meta = {key: value for key, value in meta.items() if key not in _MARKS}
+    return FluxMsg(
+        msg.id,
+        msg.trace or hexlify(msg.id).decode(),
+        msg.src_id,
+        meta,
+        msg.data,
+        msg.ts,
+        msg.ref_id,
+        msg.flags,
+        msg.raw,
+        msg.path + ((gear_id, port_id, now_ns),),
+        None,
+        msg.mint,
+    )
+
+
+def _with_meta(msg: FluxMsg, meta: dict) -> FluxMsg:
+    return FluxMsg(
+        msg.id,
+        msg.trace,
+        msg.src_id,
+        meta,
+        msg.data,
+        msg.ts,
+        msg.ref_id,
+        msg.flags,
+        msg.raw,
+        msg.path,
+        None,
+        msg.mint,
+    )

@@ -1,0 +1,108 @@
+"""What keeps an archive in order: opening it, making room in it, and telling others where its chain stands."""
+
+from binascii import hexlify
+
+from fluxrig.errors import TransientError
+from fluxrig.journal import retention
+from fluxrig.journal.journal import Journal
+
+_KIB = 1024
+_DEFAULT_GROUP = 256 * _KIB
+
+
+class Upkeep:
+    """`note(event, data)` writes into the archive itself, `log(level, text)` tells a person.
+
+    blocked        the archive is full, and its policy is to take nothing then
+    commit_bytes   a group of this size does not wait for more
+    removed, undelivered   counters: messages that retention removed, and those of them that a consumer still wanted
+    """
+
+    def __init__(self, journal: Journal, settings: dict, wall_ns, note, log):
+        self.blocked = False
+        self.commit_bytes = settings["commit_bytes"] or _DEFAULT_GROUP
+        self.removed = 0
+        self.undelivered = 0
+        self._journal = journal
+        self._limits = retention.Limits(settings["max_bytes"], settings["keep_ms"] * 1_000_000, settings["policy"])
+        self._settings = settings
+        self._checkpoint_ns = settings["checkpoint_ms"] * 1_000_000
+        self._wall_ns = wall_ns
+        self._note = note
+        self._log = log
+        self._listeners: list = []
+        self._last_checkpoint = 0  # its position
+        self._last_checkpoint_ns = 0
+
+    def on_checkpoint(self, callback) -> None:
+        """Call `callback(machine, journal id in hex, position, head in hex, Unix ns)` for each checkpoint."""
+        self._listeners.append(callback)
+
+    async def open(self, cursor_ids: list) -> None:
+        """Open the journal, for consumers with these ids. FluxError when that fails."""
+        journal = self._journal
+        recovery = await journal.open()
+        _, total = await journal.volume.room()
+        self._limits.max_bytes = self._limits.max_bytes or total // 4
+        journal.segment_bytes = self._settings["segment_bytes"] or _segment_bytes(self._limits.max_bytes)
+        self.commit_bytes = self._settings["commit_bytes"] or journal.volume.block or _DEFAULT_GROUP
+        for text in recovery.notes:
+            self._log("warning", text)
+        if recovery.notes:
+            self._note("recovered", {"what": recovery.notes, "dropped_bytes": recovery.dropped})
+        for cursor_id in list(journal.cursors):
+            if cursor_id not in cursor_ids:
+                behind = journal.durable - journal.cursors[cursor_id]
+                self._log("warning", f"a guaranteed wire is not in the rig any more, {behind} positions behind")
+                journal.drop_cursor(cursor_id)
+        for cursor_id in cursor_ids:
+            if cursor_id not in journal.cursors:
+                journal.set_cursor(cursor_id, journal.durable)  # a new wire carries what comes from now on
+        self._last_checkpoint_ns = self._wall_ns()
+
+    async def make_room(self) -> None:
+        """Remove what is too old or too much. TransientError when there is no room and nothing may be removed."""
+        journal = self._journal
+        coming = journal.segment_bytes if journal.begins_segment else 0
+        if not coming and not self._limits.keep_ns:
+            return
+        needed_from = min([position + 1 for position in journal.cursors.values()] or [journal.durable + 1])
+        gone = await retention.retain(journal, self._limits, self._wall_ns(), coming, needed_from)
+        for each in gone:
+            self.removed += each.last - each.first + 1
+            self.undelivered += each.undelivered
+            if each.undelivered:
+                self._log("error", f"removed {each.undelivered} messages that were not delivered: {each.why}")
+            data = {"first": each.first, "last": each.last, "undelivered": each.undelivered, "why": each.why}
+            self._note("removed", data)
+        full = bool(coming) and retention.is_full(journal, self._limits, coming)
+        if self._limits.policy == retention.BLOCK:
+            if full and not self.blocked:
+                self._log("error", "the archive is full and its policy is to block: nothing is taken until it has room")
+            self.blocked = full
+        elif full and len(journal.segments) > 1:
+            behind = journal.durable - needed_from + 1
+            raise TransientError(f"the archive is full, and its last {behind} positions are not delivered yet")
+
+    def checkpoint_if_due(self) -> None:
+        """After a write: tell the listeners where the chain stands, when a segment has ended or it is time."""
+        journal = self._journal
+        if not self._listeners or journal.durable <= self._last_checkpoint:
+            return
+        now = self._wall_ns()
+        # A clock that was set back must not put checkpoints off for as long.
+        if not journal.begins_segment and 0 <= now - self._last_checkpoint_ns < self._checkpoint_ns:
+            return
+        if journal.segments[-1].first > journal.durable:
+            return  # a segment without messages may yet be replaced, so its heads are nobody's anchor
+        self._last_checkpoint_ns = now
+        # The messages that tell of this checkpoint are no reason for another one.
+        self._last_checkpoint = journal.durable + len(self._listeners)
+        known = (hexlify(journal.id).decode(), journal.durable, hexlify(journal.head).decode(), journal.time)
+        for callback in self._listeners:
+            callback(journal.machine, *known)
+
+
+def _segment_bytes(max_bytes: int) -> int:
+    """A sixteenth of the archive, so that removing the oldest segment takes little of it."""
+    return min(max(max_bytes // 16, 16 * _KIB), 16 * _KIB * _KIB)
