@@ -1,0 +1,15 @@
+"""Archives as files: read, verified and exported, without a Rack and without a lock. Their format: `fluxrig.journal`.
+
+segments   the files of a folder, their headers, the stub of what was removed
+check      one segment: its chain at the speed of the hash, and where it breaks
+records    the CRC and the content of each record
+verify     the whole folder: every segment, and how they follow one another
+anchor     checkpoints that were kept elsewhere
+entries    messages in order, from a position or a time on, and as they come in
+selection  which of them are wanted
+stats      what an archive holds, in figures
+names      gears by name
+export     messages as JSON Lines, CSV and Parquet
+
+Whatever is read may be hostile: lengths, counts and lists are bounded, and nothing but regular files is opened.
+"""

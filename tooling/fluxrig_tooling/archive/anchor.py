@@ -1,0 +1,121 @@
+"""Checkpoints that were kept elsewhere. Each must be a link of the journal that it is of.
+
+A checkpoint is `{"machine", "journal", "position", "head", "time"}`: the bare object, within a message's data, or within
+what the `uns` Gear publishes. It may stand anywhere in any text: a file that a subscriber to the broker has appended
+to, a log, the output of `fluxrig archive checkpoint`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fluxrig.errors import LocalError
+from fluxrig.journal.frames import DIGEST
+
+MAX_FILE = 64 << 20
+"""Bytes of a file with checkpoints; each is about 250 long."""
+
+MAX_POSITION = (1 << 64) - 1
+MAX_DEPTH = 16
+
+CONFIRMED, CONTRADICTED, UNKNOWN = "confirmed", "contradicted", "unknown"
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A checkpoint: the chain's head after `position`, and the Unix ns of that link."""
+
+    machine: str
+    journal: bytes
+    position: int
+    head: bytes
+    time: int
+
+    @property
+    def link(self) -> tuple[int, bytes, int]:
+        return self.position, self.head, self.time
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "machine": self.machine,
+            "journal": self.journal.hex(),
+            "position": self.position,
+            "head": self.head.hex(),
+            "time": self.time,
+        }
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an archive says to an anchor: `result` is CONFIRMED, CONTRADICTED or UNKNOWN, `reason` says why."""
+
+    anchor: Anchor
+    result: str
+    reason: str = ""
+
+
+def read_anchors(path: Path) -> list[Anchor]:
+    """The checkpoints in the file, in order of position, each once. LocalError when there is none."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except OSError as exc:
+        raise LocalError(f"{path} cannot be read: {exc.strerror}") from exc
+    if len(data) > MAX_FILE:
+        raise LocalError(f"{path} has more than {MAX_FILE >> 20} MiB: give only the newest checkpoints")
+    found = set(anchors_in(data.decode(errors="replace")))
+    if not found:
+        wanted = '{"machine": …, "journal": …, "position": …, "head": …, "time": …}'
+        raise LocalError(f"there is no checkpoint in {path}: one looks like {wanted}")
+    return sorted(found, key=lambda anchor: (anchor.position, anchor.time))
+
+
+def anchors_in(text: str) -> Iterator[Anchor]:
+    """The checkpoints in `text`."""
+    decoder = json.JSONDecoder()
+    after = 0
+    for match in re.finditer(r"\{", text):
+        if match.start() < after:
+            continue
+        # Only an object that says "head" can have a checkpoint in it; the rest of a long text costs nothing.
+        try:
+            value, after = decoder.raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            continue
+        yield from _within(value, MAX_DEPTH)
+
+
+def _within(value: Any, depth: int) -> Iterator[Anchor]:
+    if not depth:
+        return
+    if isinstance(value, dict):
+        anchor = _anchor(value)
+        if anchor:
+            yield anchor
+            return
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _within(each, depth - 1)
+
+
+def _anchor(value: dict[str, Any]) -> Anchor | None:
+    machine, position, time = value.get("machine"), value.get("position"), value.get("time")
+    journal, head = _octets(value.get("journal"), 16), _octets(value.get("head"), DIGEST)
+    if not isinstance(machine, str) or journal is None or head is None:
+        return None
+    if not all(type(number) is int and 0 <= number <= MAX_POSITION for number in (position, time)):
+        return None
+    assert isinstance(position, int) and isinstance(time, int)
+    return Anchor(machine, journal, position, head, time)
+
+
+def _octets(value: Any, size: int) -> bytes | None:
+    if not isinstance(value, str) or not re.fullmatch(f"[0-9a-f]{{{2 * size}}}", value, re.ASCII):
+        return None
+    return bytes.fromhex(value)

@@ -1,0 +1,169 @@
+"""Where a segment breaks, in words: the slow look at the group that the chain does not confirm."""
+
+from __future__ import annotations
+
+import os
+import re
+from hashlib import sha256
+from io import FileIO
+from struct import pack, unpack_from
+from typing import TYPE_CHECKING, Any
+
+from fluxrig.journal.frames import (
+    CURSOR,
+    CURSOR_SIZE,
+    FRAME,
+    HEADER,
+    LINK,
+    LINK_SIZE,
+    MESSAGE,
+    SEAL,
+    unpack_link,
+)
+from fluxrig_tooling.archive.segments import frame_is_whole, opened, read_at
+
+if TYPE_CHECKING:
+    from fluxrig_tooling.archive.check import Checked, Task
+
+_CHUNK = 1 << 20
+_LINK = re.compile(rb"[LS]\x00\x00" + re.escape(bytes([LINK_SIZE - FRAME])))
+_SIZES = {CURSOR: CURSOR_SIZE, LINK: LINK_SIZE, SEAL: LINK_SIZE}
+
+CHANGED = "its CRC does not fit: bytes of this record were changed"
+
+
+def judge(task: Task, result: Checked, begun: tuple[int, int]) -> None:
+    """Say in `result` what is the matter with the group that begins at (byte, last position before).
+
+    It may be that nothing is: the group at the end of a segment that was left, or that is still being written.
+    """
+    from fluxrig_tooling.archive.check import Problem
+
+    try:
+        with opened(task.path) as file:
+            found = _look(file, task, result, *begun)
+    except FileNotFoundError:
+        result.gone = True
+        return
+    except OSError as exc:
+        found = result.position + 1, result.end, f"cannot be read: {exc.strerror}"
+    if found:
+        result.problem = Problem(task.name, *found)
+
+
+def _look(file: FileIO, task: Task, result: Checked, byte: int, position: int) -> tuple[int, int, str] | None:
+    """(position, byte, reason) of what is wrong, if anything is."""
+    size = os.fstat(file.fileno()).st_size
+    limit = size if task.end is None else min(task.end, size)
+    begin, before = byte, position
+    group = sha256(result.head)
+    while byte < limit:
+        frame, reason = _frame_at(file, byte, limit)
+        if reason:
+            return _at_fault(file, task, result, (byte, position, before, limit), frame, reason)
+        kind = frame[0]
+        if kind in (LINK, SEAL):
+            said, time, head = unpack_link(frame[FRAME:])
+            group.update(pack(">BQQ", kind, said, time))
+            if said != position:
+                return before + 1, begin, f"the link says position {said}, and its records count to {position}"
+            if group.digest() != head:
+                return before + 1, begin, _rewritten(before + 1, position)
+            return before + 1, begin, "the file changed while it was read: try again"
+        group.update(frame)
+        position += kind == MESSAGE
+        byte += len(frame)
+    return _at_end(task, result, (byte, position, before, size), group)
+
+
+def _rewritten(first: int, last: int) -> str:
+    if last < first:
+        return "the link does not fit: cursors before it, or the segments before, were changed"
+    which = f"position {first} was" if first == last else f"positions {first} to {last} were"
+    return f"{which} rewritten, inserted, removed or reordered: each CRC fits, the link after them does not"
+
+
+def _frame_at(file: FileIO, byte: int, limit: int) -> tuple[bytes, str]:
+    """The frame there, and what is wrong with it, "" if nothing is."""
+    head = read_at(file, byte, FRAME)
+    if len(head) < FRAME or byte + FRAME > limit:
+        return head, "the file ends within a record"
+    kind, length = head[0], int.from_bytes(head[1:4], "big")
+    if not kind:
+        return head, "nothing stands where a record should begin"
+    if kind == HEADER:
+        return head, "a header stands inside the segment"
+    if kind != MESSAGE and kind not in _SIZES:
+        return head, f"0x{kind:02x} begins no record"
+    if kind in _SIZES and FRAME + length != _SIZES[kind]:
+        return head, f"a record of kind {chr(kind)} has {_SIZES[kind] - FRAME} bytes, and this one says {length}"
+    if byte + FRAME + length > limit:
+        return head, f"the record says it has {length} bytes, which go past the end of what counts"
+    frame = head + read_at(file, byte + FRAME, length)
+    return frame, "" if frame_is_whole(frame) else CHANGED
+
+
+def _at_fault(
+    file: FileIO, task: Task, result: Checked, where: tuple[int, int, int, int], frame: bytes, reason: str
+) -> tuple[int, int, str] | None:
+    """What a place means that is no whole record."""
+    byte, position, before, limit = where
+    # A link stands at the last position of its group, also when the very byte that says link was changed.
+    of_link = frame[0] in (LINK, SEAL) if len(frame) >= FRAME else False
+    fault = (position if of_link or _was_link(file, byte, frame) else position + 1), byte, reason
+    if not task.is_last and task.end is not None:
+        if limit < task.end and byte + FRAME > limit:
+            return *fault[:2], f"the file ends here, and the segment after it says {task.end} bytes of it count"
+        return fault
+    if _link_after(file, byte + 1):
+        return fault
+    _leave_tail(file, result, position - before, byte)
+    return None
+
+
+def _was_link(file: FileIO, byte: int, frame: bytes) -> bool:
+    if len(frame) < FRAME or int.from_bytes(frame[1:4], "big") != LINK_SIZE - FRAME:
+        return False
+    rest = read_at(file, byte + 1, LINK_SIZE - 1)
+    return any(frame_is_whole(bytes([kind]) + rest) for kind in (LINK, SEAL))
+
+
+def _link_after(file: FileIO, byte: int) -> bool:
+    """Whether a whole link stands somewhere from `byte` on: then what is before it was once whole, too."""
+    while True:
+        data = read_at(file, byte, _CHUNK)
+        for match in _LINK.finditer(data):
+            link = data[match.start() : match.start() + LINK_SIZE]
+            if len(link) == LINK_SIZE and frame_is_whole(link):
+                return True
+        if len(data) < _CHUNK:
+            return False
+        byte += _CHUNK - LINK_SIZE + 1
+
+
+def _leave_tail(file: FileIO, result: Checked, messages: int, byte: int) -> None:
+    """The end of a segment that no link confirms: whole messages, then bytes of a write that was cut short."""
+    result.uncommitted = messages
+    at, torn = byte, 0
+    while data := read_at(file, at, _CHUNK):
+        if used := len(data.rstrip(b"\0")):
+            torn = at + used - byte
+        at += len(data)
+    result.torn = torn
+
+
+def _at_end(task: Task, result: Checked, where: tuple[int, int, int, int], group: Any) -> tuple[int, int, str] | None:
+    """All frames are whole up to the byte where the segment ends."""
+    byte, position, before, size = where
+    if task.is_last:
+        result.uncommitted = position - before
+        return None
+    if task.end is not None and byte < task.end:
+        return position + 1, byte, f"the file ends here, and the segment after it says {task.end} bytes of it count"
+    # Confirmed by the header after it, as by a link of time 0.
+    group.update(pack(">BQQ", LINK, position, 0))
+    result.head = group.digest()
+    result.messages += position - before
+    result.position, result.end = position, byte
+    result.ignored = size - byte
+    return None

@@ -1,0 +1,171 @@
+"""The files of an archive: segments by their first position, their headers, and the stub of what was removed."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from zlib import crc32
+
+from fluxrig import cbor
+from fluxrig.errors import FluxError, LocalError, RemoteError
+from fluxrig.journal.frames import DIGEST, FRAME, HEADER, MAX_HEADER, STUB, Header, segment_name
+
+MAX_STUB = 1 << 20
+"""Bytes of a stub that are read; a Rack writes 16 KiB at most."""
+
+LOCK = "lock"
+_NAME = re.compile(r"[0-9]{16,20}\.seg", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One file. `first` is the position of its first message, as its name has it."""
+
+    path: Path
+    first: int
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A range of positions that retention took away. `head` is that of the chain at its end."""
+
+    first: int
+    last: int
+    head: bytes
+    size: int
+    created: int
+
+
+@dataclass(frozen=True)
+class Stub:
+    """The content of the file `removed`; `ranges` oldest first, each following the one before."""
+
+    journal: bytes
+    machine: str
+    ranges: tuple[Removed, ...]
+
+    @property
+    def last(self) -> int:
+        return self.ranges[-1].last if self.ranges else 0
+
+
+def segments(folder: Path) -> list[Segment]:
+    """The segments in `folder`, in order. LocalError when it cannot be listed, or holds no archive."""
+    try:
+        names = os.listdir(folder)
+    except OSError as exc:
+        raise LocalError(f"{folder} cannot be listed: {exc.strerror}") from exc
+    found = sorted((int(name[:-4]), name) for name in names if _NAME.fullmatch(name))
+    if found or STUB in names:
+        return [Segment(folder / name, first) for first, name in found]
+    nested = [name for name in ("archive", "dead-letter") if name in names and (folder / name).is_dir()]
+    hint = f": did you mean {folder / nested[0]}?" if nested else f": its files are called {segment_name(1)} and so on"
+    raise LocalError(f"there is no archive in {folder}{hint}")
+
+
+def strangers(folder: Path) -> list[str]:
+    """Names in the folder that are not of an archive."""
+    return sorted(name for name in os.listdir(folder) if name not in (STUB, LOCK) and not _NAME.fullmatch(name))
+
+
+def opened(path: Path) -> FileIO:
+    """The regular file at `path`, for reading. FileNotFoundError; LocalError for everything else."""
+    try:
+        # What only looks like a file, such as a pipe, must not keep anybody waiting.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise LocalError(f"the file cannot be read: {exc.strerror}") from exc
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise LocalError("this is not a regular file")
+    return FileIO(descriptor)
+
+
+def read_at(file: FileIO, offset: int, size: int) -> bytes:
+    """Up to `size` bytes from `offset`; fewer only where the file ends. LocalError when it cannot be read."""
+    try:
+        file.seek(offset)
+        data = file.read(size)
+        while 0 < len(data) < size and (more := file.read(size - len(data))):
+            data += more
+    except OSError as exc:
+        raise LocalError(f"the file cannot be read: {exc.strerror}") from exc
+    return data or b""
+
+
+def frame_is_whole(data: bytes | memoryview) -> bool:
+    """Whether the CRC of the frame `data` is right."""
+    return crc32(data[FRAME:], crc32(data[:4])) == int.from_bytes(data[4:FRAME], "big")
+
+
+def read_header(path: Path) -> Header:
+    """The header of the segment at `path`. As `opened`; RemoteError, its `offset` the byte, when it is damaged."""
+    with opened(path) as file:
+        return unpack_header(read_at(file, 0, FRAME + MAX_HEADER))
+
+
+def unpack_header(data: bytes) -> Header:
+    """The header that a segment begins with. RemoteError, its `offset` the byte, when it is damaged."""
+    if len(data) < FRAME:
+        raise RemoteError("the file ends before its header does", offset=len(data))
+    word = int.from_bytes(data[:4], "big")
+    length = word & 0xFFFFFF
+    if word >> 24 != HEADER or length > MAX_HEADER:
+        raise RemoteError("a segment begins with a header, and this one does not", offset=0)
+    frame = data[: FRAME + length]
+    if len(frame) < FRAME + length:
+        raise RemoteError("the file ends before its header does", offset=len(data))
+    if not frame_is_whole(frame):
+        raise RemoteError("the header was changed: its CRC does not fit", offset=0)
+    return Header.unpack(frame[FRAME:])
+
+
+def read_stub(folder: Path) -> Stub | None:
+    """What was removed from the archive in `folder`; None when nothing was. FluxError when that cannot be read."""
+    try:
+        with opened(folder / STUB) as file:
+            return unpack_stub(read_at(file, 0, MAX_STUB))
+    except FileNotFoundError:
+        return None
+
+
+def unpack_stub(data: bytes) -> Stub:
+    """The stub in `data`. RemoteError when it is damaged."""
+    if len(data) < 4 or crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
+        raise RemoteError("the stub was changed: its CRC does not fit")
+    try:
+        stub = cbor.loads(data[:-4], MAX_STUB)
+    except FluxError as exc:
+        raise RemoteError(f"the stub is damaged: {exc}") from exc
+    if not isinstance(stub, dict) or set(stub) != {"journal", "machine", "removed"}:
+        raise RemoteError("the stub has other entries than journal, machine and removed")
+    journal, machine, ranges = stub["journal"], stub["machine"], stub["removed"]
+    if not (isinstance(journal, bytes) and isinstance(machine, str) and isinstance(ranges, list)):
+        raise RemoteError("the stub has entries of other types than it should")
+    found: list[Removed] = []
+    for entry in ranges:
+        if not _is_range(entry):
+            raise RemoteError(f"range {len(found) + 1} of the stub is not [first, last, head, bytes, time]")
+        each = Removed(*entry)
+        if each.last < each.first or (found and each.first <= found[-1].last):
+            raise RemoteError(f"range {len(found) + 1} of the stub, {each.first} to {each.last}, is out of order")
+        found.append(each)
+    return Stub(journal, machine, tuple(found))
+
+
+def _is_range(entry: object) -> bool:
+    if not isinstance(entry, list) or len(entry) != 5:
+        return False
+    first, last, head, size, created = entry
+    numbers = all(type(each) is int and each >= 0 for each in (first, last, size, created))
+    return numbers and first > 0 and isinstance(head, bytes) and len(head) == DIGEST

@@ -1,0 +1,321 @@
+"""A whole archive: every segment, and how they follow one another.
+
+Segments are checked by several processes, and what they found is put together here, in order. Little is kept of each,
+so memory is the same whatever the archive's size.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fluxrig.errors import FluxError
+from fluxrig.journal.frames import NO_HEAD, STUB, Header, segment_name
+from fluxrig_tooling.archive.anchor import CONFIRMED, CONTRADICTED, UNKNOWN, Anchor, Answer
+from fluxrig_tooling.archive.check import Checked, Problem, Task, check
+from fluxrig_tooling.archive.segments import Removed, Segment, Stub, read_header, read_stub, segments, strangers
+
+MAX_LISTED = 50
+"""Problems and remarks that are kept; the rest is counted."""
+
+SMALL = 32 << 20
+"""Bytes of an archive that one process checks before another one has started."""
+
+Progress = Callable[[int, int], None]
+"""Called with the segments that are done, and all of them."""
+
+
+@dataclass
+class Report:
+    """What verifying found. `position`, `head` and `time` are of the last link."""
+
+    folder: Path
+    machine: str = ""
+    journal: bytes = b""
+    first: int = 0
+    position: int = 0
+    head: bytes = b""
+    time: int = 0
+    first_time: int = 0
+    segments: int = 0
+    sealed: int = 0
+    messages: int = 0
+    groups: int = 0
+    bytes: int = 0
+    uncommitted: int = 0
+    torn: int = 0
+    removed: tuple[Removed, ...] = ()
+    problems: list[Problem] = field(default_factory=list)
+    more_problems: int = 0
+    remarks: list[str] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Nothing is wrong, and if there are anchors, at least one confirms the archive and none contradicts it."""
+        results = {answer.result for answer in self.answers}
+        return not self.problems and CONTRADICTED not in results and (not results or CONFIRMED in results)
+
+    def blame(self, problem: Problem) -> None:
+        if len(self.problems) < MAX_LISTED:
+            self.problems.append(problem)
+        else:
+            self.more_problems += 1
+
+    def remark(self, text: str) -> None:
+        if len(self.remarks) < MAX_LISTED:
+            self.remarks.append(text)
+
+
+def verify(
+    folder: Path,
+    anchors: Sequence[Anchor] = (),
+    records: bool = False,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Report:
+    """Check the archive in `folder`. LocalError when there is none. Never stops at what is wrong with it.
+
+    `records`: also the CRC and the content of each record. `jobs`: processes, for archives that are not small.
+    """
+    report = Report(folder)
+    found = segments(folder)
+    _Verifier(report, anchors, records).run(found, jobs, progress)
+    others = strangers(folder)
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        report.remark(f"{others[0]!r}{more} in the folder is not of the archive")
+    return report
+
+
+class _Verifier:
+    def __init__(self, report: Report, anchors: Sequence[Anchor], records: bool):
+        self.report = report
+        self.anchors = anchors
+        self.records = records
+        self.stub: Stub | None = None
+        self.found: set[tuple[int, bytes, int]] = set()
+        self.headers: dict[str, Header | None] = {}
+        self.doubtful: list[tuple[int, int]] = []  # ranges of positions in segments with problems
+        self._before: tuple[Segment, Header | None, Checked] | None = None
+
+    def run(self, found: list[Segment], jobs: int, progress: Progress | None) -> None:
+        self._read_stub()
+        size = sum(_size(segment.path) for segment in found[: SMALL >> 14])
+        tasks = self._tasks(found)
+        results = _in_order(tasks, jobs if size > SMALL else 1)
+        for done, (task, checked) in enumerate(results, 1):
+            self._join(task, checked)
+            if progress:
+                progress(done, len(found))
+        self._end()
+
+    def _read_stub(self) -> None:
+        try:
+            self.stub = read_stub(self.report.folder)
+        except FluxError as exc:
+            self.report.blame(Problem(STUB, 0, 0, str(exc)))
+            self.stub = None
+        if self.stub:
+            self.report.removed = self.stub.ranges
+
+    def _tasks(self, found: list[Segment]) -> Iterator[Task]:
+        """What is to be checked, each with what the header after it says."""
+        following = self._header(found[0]) if found else None
+        for index, segment in enumerate(found):
+            is_last = index + 1 == len(found)
+            header, following = following, None if is_last else self._header(found[index + 1])
+            self.headers[segment.name] = header
+            end = following.previous_end if following and following.previous == segment.first else None
+            limit = (1 << 64) if is_last else found[index + 1].first
+            links = tuple(each.link for each in self.anchors if segment.first - 1 <= each.position < limit)
+            yield Task(segment.path, segment.first, end, is_last, links, self.records)
+
+    def _header(self, segment: Segment) -> Header | None:
+        try:
+            return read_header(segment.path)
+        except (FileNotFoundError, FluxError):
+            return None  # said when the segment itself is checked
+
+    def _join(self, task: Task, checked: Checked) -> None:
+        """Take what one segment holds, and see whether it follows the one before."""
+        segment = Segment(task.path, task.first)
+        header = self.headers.pop(segment.name)
+        if checked.gone:
+            self._gone(segment)
+            return
+        if header is not None:
+            self._identify(segment, header)
+            self._follow(segment, header)
+        report = self.report
+        if checked.problem is not None:
+            report.blame(checked.problem)
+            self.doubtful.append((segment.first, 1 << 64))
+        elif self.doubtful and self.doubtful[-1][1] == 1 << 64:
+            self.doubtful[-1] = (self.doubtful[-1][0], segment.first - 1)
+        report.segments += 1
+        report.sealed += checked.sealed
+        report.messages += checked.messages
+        report.groups += checked.links
+        report.bytes += checked.end
+        report.first = report.first or segment.first
+        report.first_time = report.first_time or checked.first_time
+        if checked.link:
+            report.position, report.head, report.time = checked.link
+        report.uncommitted, report.torn = checked.uncommitted, checked.torn
+        self.found.update(checked.found)
+        if checked.first_back:
+            position, before, after = checked.first_back
+            report.remark(
+                f"{segment.name}: the clock went back {checked.backwards} times, first at position {position} "
+                f"by {(before - after) / 1e9:.3f} s"
+            )
+        self._before = (segment, header, checked)
+
+    def _gone(self, segment: Segment) -> None:
+        """A segment is not there any more: retention says so first, in the stub."""
+        self._read_stub()
+        if self.stub is None or self.stub.last < segment.first:
+            self.report.blame(Problem(segment.name, segment.first, 0, "the file is not there any more"))
+
+    def _identify(self, segment: Segment, header: Header) -> None:
+        report = self.report
+        if header.first != segment.first:
+            reason = f"the file is called so, and its header says it begins with position {header.first}"
+            report.blame(Problem(segment.name, segment.first, 0, f"{reason}: renamed or exchanged"))
+        if not report.journal:
+            report.journal, report.machine = header.journal, header.machine
+            if self.stub and (self.stub.journal, self.stub.machine) != (header.journal, header.machine):
+                reason = "the stub is of another journal or machine than the segments"
+                report.blame(Problem(STUB, self.stub.last, 0, reason))
+        if header.journal != report.journal:
+            reason = f"the segment is of journal {header.journal.hex()}, those before of {report.journal.hex()}"
+            report.blame(Problem(segment.name, segment.first, 0, reason))
+        elif header.machine != report.machine:
+            reason = f"the segment is of machine {header.machine!r}, those before of {report.machine!r}"
+            report.blame(Problem(segment.name, segment.first, 0, reason))
+
+    def _follow(self, segment: Segment, header: Header) -> None:
+        if self._before is None:
+            self._begin(segment, header)
+            return
+        before, _, checked = self._before
+        blame = self.report.blame
+        if checked.problem is not None:
+            return
+        if segment.first != checked.position + 1 and header.previous != before.first:
+            missing = segment_name(checked.position + 1)
+            reason = f"positions {checked.position + 1} to {segment.first - 1} are missing: their segments are not here"
+            blame(Problem(missing, checked.position + 1, 0, reason))
+        elif header.previous != before.first:
+            reason = f"the header says it follows the segment of position {header.previous}, and {before.name} is here"
+            blame(Problem(segment.name, segment.first, 0, reason))
+        elif header.previous_head != checked.head:
+            reason = (
+                f"the chain does not go on in {segment.name}, which names another head: "
+                "this segment, or all from the next one on, were replaced"
+            )
+            blame(Problem(before.name, checked.position, checked.end, reason))
+        elif segment.first != checked.position + 1:
+            reason = f"positions {checked.position + 1} to {segment.first - 1} are missing: the disk has lost them"
+            blame(Problem(segment.name, checked.position + 1, 0, reason))
+        elif self.stub and (said := [each for each in self.stub.ranges if each.last == checked.position]):
+            if said[0].head != checked.head:
+                reason = f"the stub has another head at position {checked.position} than the segment that is still here"
+                blame(Problem(STUB, checked.position, 0, reason))
+
+    def _begin(self, segment: Segment, header: Header) -> None:
+        """The first segment follows what was removed, or nothing."""
+        blame = self.report.blame
+        ranges = self.stub.ranges if self.stub else ()
+        before = [each for each in ranges if each.last == segment.first - 1]
+        if segment.first == 1:
+            if header.previous or header.previous_head != NO_HEAD:
+                blame(Problem(segment.name, 1, 0, "the header says that something comes before position 1"))
+        elif not before:
+            if self.stub is None and any(each.segment == STUB for each in self.report.problems):
+                return  # said already
+            reason = f"positions up to {segment.first - 1} are missing"
+            more = f"the stub ends at position {self.stub.last}" if self.stub else f"there is no file {STUB!r}"
+            blame(Problem(segment.name, segment.first, 0, f"{reason}, and {more}"))
+        elif before[0].head != header.previous_head:
+            reason = "the stub has another head at its end than the segment after it continues from"
+            blame(Problem(STUB, segment.first - 1, 0, reason))
+        elif not before[0].first <= header.previous <= before[0].last:
+            reason = f"the header says it follows position {header.previous}, and the stub has {before[0].first}"
+            blame(Problem(segment.name, segment.first, 0, reason))
+
+    def _end(self) -> None:
+        report = self.report
+        if not report.segments and self.stub:
+            report.journal, report.machine = self.stub.journal, self.stub.machine
+            report.position = self.stub.last
+        if self._before and report.position < self._before[2].position and not self._before[2].problem:
+            report.remark(
+                f"positions {report.position + 1} to {self._before[2].position} are confirmed by a header alone"
+            )
+        last = self._before[2].position if self._before else report.position
+        report.answers = [self._answer(anchor, last) for anchor in self.anchors]
+
+    def _answer(self, anchor: Anchor, last: int) -> Answer:
+        report = self.report
+        if report.journal and (anchor.journal, anchor.machine) != (report.journal, report.machine):
+            whose = f"machine {anchor.machine!r}, journal {anchor.journal.hex()}"
+            return Answer(anchor, CONTRADICTED, f"it is of {whose}: this is another archive, or it was made anew")
+        if anchor.link in self.found:
+            return Answer(anchor, CONFIRMED)
+        for first, end in self.doubtful:
+            if first <= anchor.position <= end:
+                return Answer(anchor, CONTRADICTED, "the segment it is in is damaged before it")
+        if anchor.position > last:
+            reason = f"the archive ends at position {last}: {anchor.position - last} positions or more were cut off"
+            return Answer(anchor, CONTRADICTED, reason)
+        if anchor.position < report.first or (not report.segments and self.stub):
+            return self._answer_removed(anchor)
+        reason = "the chain has no such link there: what is up to this position was rewritten"
+        return Answer(anchor, CONTRADICTED, reason)
+
+    def _answer_removed(self, anchor: Anchor) -> Answer:
+        for each in self.stub.ranges if self.stub else ():
+            if each.last == anchor.position and each.head == anchor.head:
+                return Answer(anchor, CONFIRMED, "at the end of a segment that was removed")
+        return Answer(anchor, UNKNOWN, "that part was removed, and only the ends of removed segments are known")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _in_order(tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Checked]]:
+    """Each task with its result, in order. A few are under way at any time."""
+    if jobs < 2:
+        for task in tasks:
+            yield task, check(task)
+        return
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
+    pool = ProcessPoolExecutor(jobs, context, _ignore_interrupt)
+    waiting: deque[tuple[Task, Future[Checked]]] = deque()
+    try:
+        for task in tasks:
+            waiting.append((task, pool.submit(check, task)))
+            if len(waiting) > 2 * jobs:
+                task, future = waiting.popleft()
+                yield task, future.result()
+        for task, future in waiting:
+            yield task, future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C is for the process that asked."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
