@@ -61,14 +61,17 @@ class Gear:
 class Context:
     """What a Gear knows of its Rack: its compiled configuration, and the services of the Host."""
 
-    def __init__(self, rack, name: str, gear_id: bytes, ports: dict, config: dict):
+    def __init__(self, rack, name: str, gear_id: bytes, ports: dict, config: dict, wired: list):
         self.name = name
+        self.gear_id = gear_id
+        self.archive = rack.archive
+        """The archive of this Rack, None where the rig needs none."""
         self.config = config
         self.host = rack.host
         self.clock = rack.host.clock
         self.machine_id = rack.machine_id
         self._rack = rack
-        self._gear_id = gear_id
+        self._wired = wired
         self._ports = ports
 
     def message(
@@ -88,13 +91,13 @@ class Context:
         return FluxMsg(
             event_id,
             event_id.hex() if cause is None else cause.trace,
-            self._gear_id,
+            self.gear_id,
             meta,
             data,
             ts,
             NIL_ID if cause is None else cause.id,
             raw=raw,
-            path=((self._gear_id, self._ports[port], ts),),
+            path=((self.gear_id, self._ports[port], ts),),
             mint=ids.mint,
         )
 
@@ -103,6 +106,14 @@ class Context:
         meta = dict(entries)
         meta["machine.id"] = self.machine_id
         return meta
+
+    def port_id(self, port: str) -> bytes:
+        """The 16 bytes that stand for this Gear's output `port` in hops."""
+        return self._ports[port]
+
+    def wired(self, port: str) -> bool:
+        """Whether a wire leaves the output `port`."""
+        return port in self._wired
 
     def ticker(self, name: str, period_ms: int, phase_ms: int = 0):
         """Deadlines every `period_ms`, `phase_ms` after the Rack's start. See `fluxrig.schedule.Ticker`."""

@@ -4,10 +4,16 @@ A compiled rig for one Rack is a map (its file form is in `fluxrig.flux`):
 
     {"rig": text, "version": text, "rack": text, "machine": text,
      "gears": [{"name", "type", "id": 16 bytes, "config": map, "on_error": text,
-                "outputs": {port: 16 bytes port id}}, …],
-     "wires": [[from gear index, from port, to gear index, to port, lane], …]}
+                "outputs": {port: 16 bytes port id}, "sends_outside": true where it does}, …],
+     "wires": [[from gear index, from port, to gear index, to port, "hot"],
+               [the same …, "guaranteed", {"max_attempts", "retry_min_ms", "retry_max_ms"}], …],
+     "archive": {"keep_ms" (0: of any age), "max_bytes" (0: a quarter of the file system),
+                 "policy": "block", "drop_oldest_sent" or "drop_oldest",
+                 "segment_bytes" (0: a sixteenth of max_bytes), "commit_ms", "commit_bytes" (0: what suits the medium),
+                 "commit_count", "checkpoint_ms", "ram_bytes"}}
 
-Gears and wires stand in the order of the flow: a wire goes from a lower index to a higher one.
+Gears and wires stand in the order of the flow: a wire goes from a lower index to a higher one. `archive` is there when
+the Rack has a correlator or a guaranteed wire.
 """
 
 import asyncio
@@ -16,7 +22,7 @@ from fluxrig import registry
 from fluxrig.bus import Station, connect
 from fluxrig.compat import traceback_text
 from fluxrig.errors import FluxError, LocalError
-from fluxrig.gear import Context
+from fluxrig.gear import DROP, Context, Gear
 from fluxrig.ids import IdSource
 from fluxrig.schedule import Schedule
 from fluxrig.supervisor import Supervisor
@@ -36,20 +42,18 @@ class Rack:
         self.supervisor = Supervisor(host.clock, host.log)
         self.ids = IdSource(host.clock.wall_ns, host.entropy)
         self.stations: list[Station] = []
+        self.archive = self._make_archive(rig)
         self._shared: dict = {}
         self._started: list[Station] = []  # in the order of their start
         self._endings: list = []  # tasks that release killed Gears
         contexts = []
-        for entry in rig["gears"]:
+        wired = {(wire[0], wire[1]) for wire in rig["wires"]}
+        for index, entry in enumerate(rig["gears"]):
             gear = registry.gear_class(entry["type"])()
             self.stations.append(Station(entry["name"], gear, entry["on_error"], host.log, self._release))
-            contexts.append(Context(self, entry["name"], entry["id"], entry["outputs"], entry["config"]))
-        hot = []
-        for wire in rig["wires"]:
-            if wire[4] != "hot":
-                raise LocalError(f"wire lane {wire[4]!r} is not supported by this Rack (it has: hot)")
-            hot.append(wire[:4])
-        connect(self.stations, [list(entry["outputs"]) for entry in rig["gears"]], hot)
+            outputs = [port for port in entry["outputs"] if (index, port) in wired]
+            contexts.append(Context(self, entry["name"], entry["id"], entry["outputs"], entry["config"], outputs))
+        self._wire(rig)
         for station, context in zip(self.stations, contexts):
             try:
                 station.gear.init(context)
@@ -57,6 +61,40 @@ class Rack:
                 raise LocalError(f"gear {station.name!r}: {exc}")
             except Exception as exc:
                 raise LocalError(f"gear {station.name!r} cannot take its compiled config: {exc!r}")
+
+    def _make_archive(self, rig: dict):
+        """The archive, where the rig has one. Its code is loaded only then."""
+        if "archive" not in rig:
+            return None
+        from fluxrig.archive.archive import Archive
+
+        return Archive(self.host, self.ids, self.machine_id, rig["archive"])
+
+    def _wire(self, rig: dict) -> None:
+        stations = self.stations
+        senders = [
+            index
+            for index, entry in enumerate(rig["gears"])
+            if stations[index].gear.sends_outside or entry.get("sends_outside")
+        ]
+        guards: dict = {}
+        if senders:
+            # Whatever the rig says: what was not archived does not leave.
+            from fluxrig.invariant import check_archived
+
+            check_archived(stations, rig["wires"], senders)
+            allows = self.archive.allows if self.archive is not None else _allows_nothing
+            guards = {index: allows for index in senders}
+        connect(stations, [list(entry["outputs"]) for entry in rig["gears"]], self._deliveries(rig), guards)
+
+    def _deliveries(self, rig: dict) -> list:
+        """The wires as `bus.connect` takes them."""
+        deliveries = []
+        for wire in rig["wires"]:
+            if wire[4] != "hot":
+                raise LocalError(f"wire lane {wire[4]!r} is not supported by this Rack (it has: hot)")
+            deliveries.append(wire[:4])
+        return deliveries
 
     def spawn(self, context: Context, name: str, work) -> None:
         """Register a supervised task; see `Context.spawn`."""
@@ -69,10 +107,12 @@ class Rack:
         return self._shared[key]
 
     async def start(self) -> None:
-        """Start every Gear, receivers first, then let their tasks run.
+        """Open the archive, start every Gear, receivers first, then let their tasks run.
 
         LocalError when one does not start. Then, as after a cancellation, what had started is stopped again.
         """
+        if self.archive is not None:
+            await self._start_archive()
         for station in reversed(self.stations):
             try:
                 await self.host.clock.wait_for(station.gear.start(), self.DRAIN_MS)
@@ -88,6 +128,13 @@ class Rack:
         self.supervisor.start()
         self.host.log("info", self.name, f"running {len(self.stations)} gears")
 
+    async def _start_archive(self) -> None:
+        archive = self.archive
+        await archive.start()
+        keeper = Station("archive", Gear(), DROP, self.host.log)
+        self.supervisor.add(keeper, "write", archive.write_forever)
+        self.supervisor.add(keeper, "watch", archive.watch_forever)
+
     async def stop(self) -> None:
         """Drain every Gear, sources first; then end the tasks and release everything."""
         started = self._started[::-1]
@@ -95,12 +142,16 @@ class Rack:
         for station in started:
             if station.alive:
                 await self._end(station.name, "drain", station.gear.drain())
+        if self.archive is not None:
+            await self._end("archive", "drain", self.archive.flush())
         await self._end(self.name, "ending the tasks", self.supervisor.end(self.DRAIN_MS))
         for station in started:
             if station.alive:
                 await self._end(station.name, "stop", station.gear.stop())
         for ending in self._endings:
             await ending
+        if self.archive is not None:
+            await self._end("archive", "stop", self.archive.close())
         self.host.log("info", self.name, "stopped")
 
     async def run(self, until) -> None:
@@ -112,7 +163,10 @@ class Rack:
             await self.stop()
 
     def stats(self) -> dict:
-        """Counters of the Rack: {"gears": {name: {…}}, "tickers": {name: {…}}, "restarts", "missed"}."""
+        """Counters of the Rack: {"gears": {name: {…}}, "tickers": {name: {…}}, "restarts", "missed"}.
+
+        And "archive": {…} where it has one.
+        """
         gears = {}
         for station in self.stations:
             entry = {
@@ -137,12 +191,15 @@ class Rack:
                 "late_us_p99": lateness.percentile(99),
                 "late_us_max": lateness.max,
             }
-        return {
+        stats = {
             "gears": gears,
             "tickers": tickers,
             "restarts": self.supervisor.restarts,
             "missed": self.schedule.missed(),
         }
+        if self.archive is not None:
+            stats["archive"] = {name: getattr(self.archive, name) for name in self.archive.counters}
+        return stats
 
     def _release(self, station: Station) -> None:
         """A Gear was killed: end its tasks and let it release what it holds, while the others go on."""
@@ -158,3 +215,8 @@ class Rack:
             self.host.log("error", name, f"{step}: {exc}")
         except Exception as exc:
             self.host.log("error", name, f"{step}: {traceback_text(exc)}")
+
+
+def _allows_nothing(msg) -> bool:
+    """The guard of a Rack without an archive."""
+    return False
