@@ -5,6 +5,7 @@ Over TCP, because the test may run in another process, under another interpreter
 
 import asyncio
 import json
+import shutil
 import tempfile
 import threading
 import time
@@ -79,6 +80,14 @@ class Peers:
         file.write_text(text * times)
         file.chmod(int(mode, 8))
         return path
+
+    async def do_remove(self, path: str) -> None:
+        """Delete a file."""
+        Path(path).unlink()
+
+    async def do_disk(self, path: str) -> int:
+        """Bytes of the file system there."""
+        return shutil.disk_usage(path).total
 
     async def do_tcp(self, behaviour: str) -> int:
         return await self._behaviours.open(behaviour)

@@ -14,6 +14,7 @@ from fluxrig_ports.cpython import net
 from fluxrig_ports.cpython.clock import LoopClock
 from fluxrig_ports.cpython.faults import file_error
 from fluxrig_ports.cpython.store import FolderStore
+from fluxrig_ports.cpython.volume import FolderVolume
 
 LEVELS = ("debug", "info", "warning", "error")
 SECRET_SIZE_LIMIT = 65_536
@@ -24,8 +25,8 @@ _SECRET_NAME = re.compile(r"[A-Za-z0-9_-]+")
 class CPythonHost(Host):
     """The platform of a Rack on a gateway, a server or a laptop.
 
-    `state_dir` holds what must survive: `store/`, and `secrets/` with one file a secret. Messages below `log_level`
-    are not shown. `lines_to_stderr` leaves standard output to the program around the Rack.
+    `state_dir` holds what must survive: `store/`, a folder for each volume, and `secrets/` with one file a secret.
+    Messages below `log_level` are not shown. `lines_to_stderr` leaves standard output to the program around the Rack.
     """
 
     name = "cpython"
@@ -43,6 +44,9 @@ class CPythonHost(Host):
 
     def entropy(self, count: int) -> bytes:
         return os.urandom(count)
+
+    def volume(self, name: str) -> FolderVolume:
+        return FolderVolume(self.state_dir / name)
 
     def log(self, level: str, who: str, text: str) -> None:
         if level not in self._shown:

@@ -29,15 +29,9 @@ class FolderStore(Store):
 
     def write(self, name: str, data: bytes) -> None:
         path = self._path(name)
-        unfinished = path.with_name(name + _UNFINISHED)
         try:
             make_folder(self._folder)
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-            _sync_folder(self._folder)
+            replace_file(path, data)
         except OSError as exc:
             raise file_error(exc, path, "write") from exc
 
@@ -45,7 +39,7 @@ class FolderStore(Store):
         path = self._path(name)
         try:
             path.unlink(missing_ok=True)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         except FileNotFoundError:
             pass  # no folder yet, so no file either
         except OSError as exc:
@@ -53,26 +47,48 @@ class FolderStore(Store):
 
     def names(self) -> list[str]:
         try:
-            return sorted(path.name for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+            return names_in(self._folder)
         except FileNotFoundError:
             return []
         except OSError as exc:
             raise file_error(exc, self._folder, "list") from exc
 
     def _path(self, name: str) -> Path:
-        if not _NAME.fullmatch(name) or name in (".", ".."):
+        if not is_name(name):
             raise LocalError(f"not a store name: {name!r} (want only a-z, 0-9, '.', '_' and '-')", name=name)
         return self._folder / name
 
 
-def make_folder(folder: Path) -> None:
-    """Make `folder` and its parents, for this user only."""
+def is_name(text: str) -> bool:
+    """Whether it names a file of a store or a volume."""
+    return _NAME.fullmatch(text) is not None and text not in (".", "..")
+
+
+def names_in(folder: Path) -> list[str]:
+    """The files there that are not left over from a write that was interrupted, sorted. OSError."""
+    return sorted(path.name for path in folder.iterdir() if is_name(path.name))
+
+
+def make_folder(folder: Path, mode: int = 0o700) -> None:
+    """Make `folder`, for this user only, and its parents, so that a power cut takes none of them. OSError."""
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder.parent, 0o777)
+        folder.mkdir(mode=mode, exist_ok=True)
+        sync_folder(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def replace_file(path: Path, data: bytes) -> None:
+    """Give `path` the content `data`, whole, or leave it as it is: after a power cut too. OSError."""
+    unfinished = path.with_name(path.name + _UNFINISHED)
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
     """Force the names in `folder` to the disk: a rename is durable only then. Windows has no such call."""
     if os.name != "posix":
         return

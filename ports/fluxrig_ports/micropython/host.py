@@ -11,6 +11,7 @@ from fluxrig_ports.micropython import net
 from fluxrig_ports.micropython.clock import TicksClock
 from fluxrig_ports.micropython.faults import file_error
 from fluxrig_ports.micropython.store import FolderStore
+from fluxrig_ports.micropython.volume import FolderVolume
 
 LEVELS = ("debug", "info", "warning", "error")
 SECRET_SIZE_LIMIT = 4096
@@ -22,8 +23,8 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 class MicroPythonHost(Host):
     """The platform of a Rack on the unix port, or on a device.
 
-    `state_dir` holds what must survive: `store/`, and `secrets/` with one file a secret. Messages below `log_level`
-    are not shown.
+    `state_dir` holds what must survive: `store/`, a folder for each volume, and `secrets/` with one file a secret.
+    Messages below `log_level` are not shown.
     """
 
     name = "micropython"
@@ -39,6 +40,9 @@ class MicroPythonHost(Host):
 
     def entropy(self, count: int) -> bytes:
         return os.urandom(count)
+
+    def volume(self, name: str) -> FolderVolume:
+        return FolderVolume(self.state_dir + "/" + name)
 
     def log(self, level: str, who: str, text: str) -> None:
         if level in self._shown:

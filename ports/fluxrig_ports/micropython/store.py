@@ -35,10 +35,7 @@ class FolderStore(Store):
         path = self._path(name)
         try:
             make_folder(self._folder)
-            with open(path + _UNFINISHED, "wb") as file:
-                file.write(data)
-                file.flush()
-            os.rename(path + _UNFINISHED, path)
+            replace_file(path, data)
         except OSError as exc:
             raise file_error(exc, path, "write")
 
@@ -52,20 +49,38 @@ class FolderStore(Store):
 
     def names(self) -> list[str]:
         try:
-            return sorted([entry for entry in os.listdir(self._folder) if _is_name(entry)])
+            return names_in(self._folder)
         except OSError as exc:
             if exc.args[0] == _ENOENT:
                 return []
             raise file_error(exc, self._folder, "list")
 
     def _path(self, name: str) -> str:
-        if not _is_name(name):
+        if not is_name(name):
             raise LocalError(f"not a store name: {name!r} (want only a-z, 0-9, '.', '_' and '-')", name=name)
         return self._folder + "/" + name
 
 
+def is_name(text: str) -> bool:
+    """Whether it names a file of a store or a volume."""
+    return text not in ("", ".", "..") and all([char in _NAME for char in text])
+
+
+def names_in(folder: str) -> list[str]:
+    """The files there that are not left over from a write that was interrupted, sorted. OSError."""
+    return sorted([entry for entry in os.listdir(folder) if is_name(entry)])
+
+
+def replace_file(path: str, data: bytes) -> None:
+    """Give `path` the content `data`, whole, or leave it as it is: after a power cut too. OSError."""
+    with open(path + _UNFINISHED, "wb") as file:
+        file.write(data)
+        file.flush()
+    os.rename(path + _UNFINISHED, path)
+
+
 def make_folder(path: str) -> None:
-    """Make the folder `path` and its parents."""
+    """Make the folder `path` and its parents. OSError."""
     made = ""
     for part in path.split("/"):
         made += part
@@ -79,7 +94,3 @@ def _is_folder(path: str) -> bool:
         return bool(os.stat(path)[0] & _FOLDER)
     except OSError:
         return False
-
-
-def _is_name(text: str) -> bool:
-    return text not in ("", ".", "..") and all([char in _NAME for char in text])
