@@ -92,7 +92,11 @@ class Journal:
         from fluxrig.journal.recovery import recover
 
         await self.volume.open()
-        recovery = await recover(self.volume)
+        try:
+            recovery = await recover(self.volume)
+        except BaseException:
+            await self.volume.close()
+            raise
         self.id = recovery.journal or self._entropy(16)
         self.durable = recovery.position
         self.head = recovery.head
