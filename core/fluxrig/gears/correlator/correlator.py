@@ -4,9 +4,9 @@ What comes in on `in` leaves by `out` once the Rack's archive says that it is du
 itself (joined events, differences, reports, checkpoints) are archived in the same way before they leave.
 """
 
+from fluxrig.archive.marks import with_hop
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.gear import Gear
-from fluxrig.msg import FluxMsg
 
 
 class Correlator(Gear):
@@ -40,34 +40,16 @@ class Correlator(Gear):
             from fluxrig.gears.correlator.beside import Beside
 
             self._beside = Beside(self, ctx)
-        self._archive.on_checkpoint(self._checkpoint)
+        if ctx.wired("checkpoint"):
+            self._archive.on_checkpoint(self._checkpoint)
 
     async def start(self):
         if self._beside is not None:
             self._beside.start()
 
     def on_in(self, msg):
-        meta = msg.meta
-        for key in meta:
-            if key.startswith("archive."):
-                # It was archived before, elsewhere: what that archive said of it is not true of this one.
-                meta = {name: meta[name] for name in meta if not name.startswith("archive.")}
-                break
         # The same event, so it keeps its id; what is archived says by which port it leaves.
-        event = FluxMsg(
-            msg.id,
-            msg.trace or msg.id.hex(),
-            msg.src_id,
-            meta,
-            msg.data,
-            msg.ts,
-            msg.ref_id,
-            msg.flags,
-            msg.raw,
-            msg.path + ((self._id, self._out_id, self._clock.wall_ns()),),
-            None,
-            msg.mint,
-        )
+        event = with_hop(msg, self._id, self._out_id, self._clock.wall_ns())
         self._archive.append(event, self.out)
         if self._beside is not None:
             self._beside.join(event)
@@ -79,9 +61,10 @@ class Correlator(Gear):
         self._compared().offer(1, msg)
 
     async def drain(self):
-        """End what is open: it is archived while the archive still takes it."""
+        """End what is open, and let everything go on while the Gears behind this one still take it."""
         if self._beside is not None:
             self._beside.end()
+        await self._archive.flush()
 
     def send(self, port: str, data: dict, meta: dict, ts: int | None = None, flags: int = 0, cause=None) -> None:
         """Archive an event of our own, which leaves by `port`. What the archive does not take is counted."""
@@ -102,7 +85,6 @@ class Correlator(Gear):
         return self._beside
 
     def _checkpoint(self, machine: str, journal: str, position: int, head: str, time: int) -> None:
-        """The archive has linked its chain."""
-        if self._ctx.wired("checkpoint"):
-            entry = {"machine": machine, "journal": journal, "position": position, "head": head, "time": time}
-            self.send("checkpoint", {"checkpoint": entry}, self._meta)
+        """The archive tells where its chain stands."""
+        entry = {"machine": machine, "journal": journal, "position": position, "head": head, "time": time}
+        self.send("checkpoint", {"checkpoint": entry}, self._meta)
