@@ -40,7 +40,9 @@ class Window:
         if start < 0 or start + count > len(self._data):
             self._data = b""  # its room may be needed for what comes
             self._start, start = offset, 0
-            self._data = await self._volume.read(self._name, offset, max(count, self.chunk))
+            # Nothing from behind `size`: what is there now is not what will have been appended there later.
+            wanted = min(max(count, self.chunk), self.size - offset)
+            self._data = await self._volume.read(self._name, offset, wanted)
             if len(self._data) < count:
                 self.size = offset + len(self._data)
                 return None
