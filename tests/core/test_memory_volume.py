@@ -179,3 +179,28 @@ async def test_a_cancelled_append_ends_the_file():
     await raises_async(asyncio.CancelledError, appending)
     volume.hang.set()
     await raises_async(LocalError, file.append([b"more"]))
+
+
+async def test_zeros_stand_behind_a_file_that_grows():
+    volume = MemoryVolume()
+    volume.ahead = 4
+    file = await volume.create("a", 0)
+    await file.append([b"abc"])
+    assert await volume.size("a") == 7
+    assert await volume.read("a", 0, 5) == b"abc\0\0"
+    assert await volume.read("a", 5, 9) == b"\0\0"
+    assert await volume.read("a", 8, 9) == b""
+    await file.append([b"d"])
+    assert await volume.read("a", 0, 5) == b"abcd\0"
+    await file.close()
+    assert (await volume.size("a"), await volume.read("a", 0, 9)) == (4, b"abcd")
+
+
+async def test_a_file_is_settled():
+    volume = MemoryVolume({"a": bytearray(b"content" + bytes(9))}, free=10)
+    volume.record()
+    await volume.settle("a", 7)
+    await volume.settle("a", 7)
+    assert (content(volume), await volume.room()) == ({"a": b"content"}, (19, 1 << 30))
+    assert content(volume.cut(0)) == {"a": b"content" + bytes(9)}
+    await raises_async(LocalError, volume.settle("b", 0))

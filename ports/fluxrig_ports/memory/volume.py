@@ -53,6 +53,8 @@ class MemoryVolume(Volume):
     fail_reads    None, or the FluxError that reading raises
     hang          None, or an asyncio.Event: everything but `close` waits for it. An append hangs when its bytes are
                   written and not yet durable
+    ahead         how many zeros `size` and `read` find behind the content of a file until it is closed, as where room
+                  for more is made in advance
     block         as in Volume
     files         {name: bytearray}: to look at, and to damage
     """
@@ -64,7 +66,9 @@ class MemoryVolume(Volume):
         self.fail: FluxError | None = None
         self.fail_reads: FluxError | None = None
         self.hang: asyncio.Event | None = None
+        self.ahead = 0
         self.is_open = False
+        self._growing: set = set()  # names of files that have an appender
         self.log: list = []  # of Write; empty unless `record` was called
         self._before: dict | None = None  # the files when the log began
 
@@ -80,13 +84,16 @@ class MemoryVolume(Volume):
 
     async def size(self, name: str) -> int:
         await self._wait()
-        return len(self._file(name))
+        return len(self._file(name)) + self._zeros(name)
 
     async def read(self, name: str, offset: int, limit: int) -> bytes:
         await self._wait()
         if self.fail_reads is not None:
             raise self.fail_reads
-        return bytes(memoryview(self._file(name))[offset : offset + limit])
+        content = self._file(name)
+        data = bytes(memoryview(content)[offset : offset + limit])
+        end = min(offset + limit, len(content) + self._zeros(name))
+        return data + bytes(max(0, end - offset - len(data)))
 
     async def create(self, name: str, reserve: int) -> Appender:
         await self._wait()
@@ -95,6 +102,7 @@ class MemoryVolume(Volume):
         self._may_write()
         content = bytearray()
         self.files[name] = content
+        self._growing.add(name)
         self._note(CREATE, name, content, 0, 0).synced = True
         return MemoryAppender(self, name, content)
 
@@ -113,6 +121,7 @@ class MemoryVolume(Volume):
         if _checked(name) in self.files:
             self._may_write()
             self.free += len(self.files.pop(name))
+            self._growing.discard(name)
             self._note(REMOVE, name, b"", 0, 0).synced = True
 
     async def settle(self, name: str, size: int) -> None:
@@ -130,6 +139,12 @@ class MemoryVolume(Volume):
 
     async def close(self) -> None:
         self.is_open = False
+        self._growing.clear()
+
+    def ended(self, name: str, content) -> None:
+        """The appender of that file is closed."""
+        if self.files.get(name) is content:
+            self._growing.discard(name)
 
     def record(self) -> None:
         """Log what is written from now on, and forget the log so far."""
@@ -182,6 +197,9 @@ class MemoryVolume(Volume):
             raise LocalError(f"cannot read {name}: no such file", name=name)
         return content
 
+    def _zeros(self, name: str) -> int:
+        return self.ahead if name in self._growing else 0
+
     def _may_write(self) -> None:
         if self.fail is not None:
             raise self.fail
@@ -222,6 +240,7 @@ class MemoryAppender(Appender):
 
     async def close(self) -> None:
         self._ended = True
+        self._volume.ended(self._name, self._content)
 
 
 def _checked(name: str) -> str:
