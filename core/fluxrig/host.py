@@ -153,7 +153,7 @@ class Volume:
     """Bytes worth reading at once."""
 
     async def open(self) -> None:
-        """Make the folder if need be and take it for this process. TransientError when another process has it."""
+        """Make the folder if need be and take it. TransientError with the field `busy` when somebody else has it."""
         raise NotImplementedError
 
     async def names(self) -> list[str]:

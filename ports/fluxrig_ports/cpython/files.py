@@ -45,7 +45,9 @@ class Files:
         if not _locked(self._lock):
             owner = os.read(self._lock, 20).decode(errors="replace")
             by = f"process {owner}" if owner.isdecimal() else "another process"
-            raise TransientError(f"{self.folder} is in use by {by}: stop that one first", path=str(self.folder))
+            raise TransientError(
+                f"{self.folder} is in use by {by}: stop that one first", path=str(self.folder), busy=True
+            )
         with suppress(OSError):  # a full disk can be read all the same
             os.ftruncate(self._lock, 0)
             os.write(self._lock, b"%d" % os.getpid())

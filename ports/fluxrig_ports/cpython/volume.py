@@ -34,7 +34,7 @@ class FolderVolume(Volume):
 
     async def open(self) -> None:
         if self._worker is not None:
-            raise TransientError(f"{self.folder} is in use: this program has it open", path=str(self.folder))
+            raise TransientError(f"{self.folder} is in use: this program has it open", path=str(self.folder), busy=True)
         self._files = Files(self.folder)
         self._worker = Worker(f"volume {self.folder.name}")
         try:

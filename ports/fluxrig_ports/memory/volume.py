@@ -75,7 +75,7 @@ class MemoryVolume(Volume):
     async def open(self) -> None:
         await self._wait()
         if self.is_open:
-            raise TransientError("the volume is in use: close it first")
+            raise TransientError("the volume is in use: close it first", busy=True)
         self.is_open = True
 
     async def names(self) -> list[str]:

@@ -32,7 +32,7 @@ class FolderVolume(Volume):
 
     async def open(self) -> None:
         if self.is_open:
-            raise TransientError(f"{self.folder} is in use: this program has it open", path=self.folder)
+            raise TransientError(f"{self.folder} is in use: this program has it open", path=self.folder, busy=True)
         try:
             make_folder(self.folder)
             status = os.statvfs(self.folder)
