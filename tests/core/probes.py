@@ -72,23 +72,50 @@ def id_of(name):
     return (name.encode() + bytes(16))[:16]
 
 
-def rig(gears, wires):
-    """A compiled rig: `wires` are (from name, from port, to name, to port) of gears in flow order."""
+def rig(gears, wires, archive=None):
+    """A compiled rig: `wires` are (from name, from port, to name, to port) of gears in flow order.
+
+    A hot wire ends there; a guaranteed one goes on with "guaranteed" and its options. `archive` are the settings of the
+    archive, as `settings` makes them, where the rig has one.
+    """
     index = {entry["name"]: position for position, entry in enumerate(gears)}
-    return {
+    compiled = {
         "rig": "test",
         "version": "1",
         "rack": "bench",
         "machine": "machine-1",
         "gears": gears,
-        "wires": [(index[a], port, index[b], entry, "hot") for a, port, b, entry in wires],
+        "wires": [
+            (index[wire[0]], wire[1], index[wire[2]]) + (wire[3:] if wire[4:] else (wire[3], "hot")) for wire in wires
+        ],
     }
+    if archive is not None:
+        compiled["archive"] = archive
+    return compiled
 
 
-def chain(*gears):
+def settings(**changed):
+    """The settings of an archive in a compiled rig: small, and a group a second."""
+    values = {
+        "keep_ms": 0,
+        "max_bytes": 1 << 20,
+        "policy": "drop_oldest_sent",
+        "segment_bytes": 1 << 16,
+        "commit_ms": 1000,
+        "commit_bytes": 1 << 16,
+        "commit_count": 1000,
+        "checkpoint_ms": 3_600_000,
+        "ram_bytes": 1 << 16,
+    }
+    assert all([key in values for key in changed])
+    values.update(changed)
+    return values
+
+
+def chain(*gears, archive=None):
     """A rig whose gears follow one another, `out` to `in`."""
     wires = [(a["name"], "out", b["name"], "in") for a, b in zip(gears, gears[1:])]
-    return rig(list(gears), wires)
+    return rig(list(gears), wires, archive)
 
 
 def gear_of(rack, name):
