@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from fluxrig.decimal import EXPONENT, MANTISSA, Decimal
 from fluxrig.gears.filter.filter import ABSOLUTE, CHANGE, RELATIVE
+from fluxrig_tooling.rig.exact import exact_number, written
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems, RigModel, Tag
 from fluxrig_tooling.rig.suggest import did_you_mean
 
@@ -79,14 +79,14 @@ class _Lowering:
         if tag and tag.kind not in NUMBERS:
             return change
         if not isinstance(deadband, str):
-            return [ABSOLUTE, _number(_written(deadband)), 0.0, interval_ms]
+            return [ABSOLUTE, exact_number(written(deadband)), 0.0, interval_ms]
         if _is_of_last(deadband):
-            floor = _number(_written(config.get("floor", 0)))
-            return [RELATIVE, _number(_fraction(deadband)), floor, interval_ms]
+            floor = exact_number(written(config.get("floor", 0)))
+            return [RELATIVE, exact_number(_fraction(deadband)), floor, interval_ms]
         if tag and tag.range:
             # Exact until the end: 29% of 0 to 100 is 29, where floats make 28.999999999999996 of it.
-            low, high = (_written(limit) for limit in tag.range)
-            return [ABSOLUTE, _number(_fraction(deadband) * (high - low)), 0.0, interval_ms]
+            low, high = (written(limit) for limit in tag.range)
+            return [ABSOLUTE, exact_number(_fraction(deadband) * (high - low)), 0.0, interval_ms]
         self._check_needs_no_range(name, tag, deadband)
         return change
 
@@ -107,22 +107,6 @@ class _Lowering:
 def _fraction(deadband: str) -> Fraction:
     """A deadband in percent as a fraction of one."""
     return Fraction(deadband.partition("%")[0]) / 100
-
-
-def _written(number: float) -> Fraction:
-    """What `number` was in the rig file: 0.1, and not the float next to it."""
-    return Fraction(str(number))
-
-
-def _number(value: Fraction) -> Decimal | float:
-    """`value`, which is decimal, as the Gear gets it: exact, or the nearest float when no Decimal has room for it."""
-    mantissa, exponent = value, 0
-    while mantissa.denominator > 1 and exponent > EXPONENT[0]:
-        mantissa *= 10
-        exponent -= 1
-    if mantissa.denominator > 1 or mantissa > MANTISSA[1]:
-        return float(value)
-    return Decimal(mantissa.numerator, exponent)
 
 
 def _is_of_last(deadband: Any) -> bool:
