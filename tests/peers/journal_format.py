@@ -186,7 +186,9 @@ def save(files: dict[str, bytes], folder: Path) -> None:
 
 
 def load(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".seg" or path.name == "removed"}
+    return {
+        path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".seg" or path.name == "removed"
+    }
 
 
 @dataclass
@@ -239,8 +241,8 @@ def header_of(file: str, data: bytes) -> Header:
     found = frame_at(data, 0)
     if found is None or found.kind != b"H" or not found.body.startswith(b"fluxjrn1") or len(found.body) < 88:
         raise Bad(file, 0, 0, "no header")
-    numbers = struct.unpack_from(">QQQQ", found.body, 24)
-    return Header(found.body[8:24], *numbers, found.body[56:88], found.body[88:].decode())
+    first, created, previous, end = struct.unpack_from(">QQQQ", found.body, 24)
+    return Header(found.body[8:24], first, created, previous, end, found.body[56:88], found.body[88:].decode())
 
 
 @dataclass

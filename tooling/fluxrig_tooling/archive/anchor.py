@@ -1,8 +1,8 @@
 """Checkpoints that were kept elsewhere. Each must be a link of the journal that it is of.
 
-A checkpoint is `{"machine", "journal", "position", "head", "time"}`: the bare object, within a message's data, or within
-what the `uns` Gear publishes. It may stand anywhere in any text: a file that a subscriber to the broker has appended
-to, a log, the output of `fluxrig archive checkpoint`.
+A checkpoint is `{"machine", "journal", "position", "head", "time"}`: the bare object, within a message's data, or
+within what the `uns` Gear publishes. It may stand anywhere in any text: a file that a subscriber to the broker has
+appended to, a log, the output of `fluxrig archive checkpoint`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,6 @@ def anchors_in(text: str) -> Iterator[Anchor]:
     for match in re.finditer(r"\{", text):
         if match.start() < after:
             continue
-        # Only an object that says "head" can have a checkpoint in it; the rest of a long text costs nothing.
         try:
             value, after = decoder.raw_decode(text, match.start())
         except (ValueError, RecursionError):

@@ -81,6 +81,7 @@ class Checked:
     backwards     how often the time of a link is less than that of the one before, first_back: (position, from, to)
     found         the anchors that are there
     gone          the file is not there any more
+    noted         up to which position the messages of the archive itself say that it was removed; 0 if they do not
     """
 
     position: int = 0
@@ -100,6 +101,7 @@ class Checked:
     first_back: tuple[int, int, int] | None = None
     found: list[tuple[int, bytes, int]] = field(default_factory=list)
     gone: bool = False
+    noted: int = 0
     problem: Problem | None = None
 
 
@@ -120,7 +122,7 @@ def check(task: Task) -> Checked:
     if task.records and result.problem is None and not result.gone:
         from fluxrig_tooling.archive.records import check_records
 
-        result.problem = check_records(task, result.end)
+        check_records(task, result)
     return result
 
 
@@ -156,7 +158,8 @@ def _follow(file: FileIO, task: Task, result: Checked) -> tuple[int, int] | None
     result.head, result.end, result.link_end = head, pos, pos
     while True:
         try:
-            for position in count(position + 1):  # noqa: B007, B020: it goes on where the loop before has stopped
+            # It goes on where the loop before has stopped, one too far.
+            for position in count(position + 1):  # noqa: B007, B020
                 kind, length = _head_at(window, pos)
                 if kind != _SHORT_MESSAGE:
                     break

@@ -6,7 +6,7 @@ import os
 import re
 from hashlib import sha256
 from io import FileIO
-from struct import pack, unpack_from
+from struct import pack
 from typing import TYPE_CHECKING, Any
 
 from fluxrig.journal.frames import (

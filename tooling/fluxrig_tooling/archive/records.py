@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from struct import Struct
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from fluxrig.archive.marks import EVENT
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
 from fluxrig.journal.frames import CURSOR, FRAME, HEADER, LINK, MESSAGE, SEAL
 from fluxrig_tooling.archive.segments import opened, read_at
 
 if TYPE_CHECKING:
-    from fluxrig_tooling.archive.check import Problem, Task
+    from fluxrig_tooling.archive.check import Checked, Task
 
 WINDOW = 1 << 20
 _OTHERS = frozenset((HEADER, CURSOR, LINK, SEAL))
@@ -25,10 +26,12 @@ Record = tuple[int, int, bytes | None]
 """Position, byte of the segment, and the message's bytes: None where they are damaged."""
 
 
-def records(path: Path, first: int, end: int, since: int = 0, needle: bytes = b"", begin: int = 0) -> Iterator[Record]:
+def records(
+    path: Path, first: int, end: int, since: int = 0, needles: Sequence[bytes] = (), begin: int = 0
+) -> Iterator[Record]:
     """The messages of a segment up to the byte `end`, from the position `since` on.
 
-    With a `needle`, those that cannot have it in them may be left out. `begin` is the byte of a record to begin with,
+    With `needles`, those that cannot have one in them may be left out. `begin` is the byte of a record to begin with,
     `first` its position. After a damaged length nothing is certain: the segment then ends with a damaged record.
     FileNotFoundError, LocalError.
     """
@@ -44,7 +47,7 @@ def records(path: Path, first: int, end: int, since: int = 0, needle: bytes = b"
             begin = offset - len(rest)
             offset += len(data)
             data = rest + data
-            wanted = needle in data
+            wanted = not needles or any(needle in data for needle in needles)
             pos, size = 0, len(data)
             while pos + FRAME <= size:
                 word, crc = _head_at(data, pos)
@@ -76,21 +79,25 @@ def _may_begin(data: bytes, pos: int) -> bool:
     return pos >= len(data) or data[pos] == MESSAGE or data[pos] in _OTHERS
 
 
-def check_records(task: Task, end: int) -> Problem | None:
-    """The first record of the segment that is not whole, or no message."""
+def check_records(task: Task, result: Checked) -> None:
+    """Take into `result` the first record of the segment that is not whole, or no message; and what notes say."""
     from fluxrig_tooling.archive.check import Problem
 
     codec = FastCodec()
     try:
-        for position, byte, body in records(task.path, task.first, end):
+        for position, byte, body in records(task.path, task.first, result.end):
             if body is None:
-                reason = "its CRC does not fit: bytes of this record were changed, and the chain was made anew"
-                return Problem(task.name, position, byte, reason)
+                reason = "its CRC does not fit, and the chain does: both were made anew, and one of them wrong"
+                result.problem = Problem(task.name, position, byte, reason)
+                return
             try:
-                codec.decode(body)
+                msg = codec.decode(body)
             except FluxError as exc:
                 at = byte + FRAME + exc.fields.get("offset", 0)
-                return Problem(task.name, position, at, f"the record is no message: {exc}")
+                result.problem = Problem(task.name, position, at, f"the record is no message: {exc}")
+                return
+            last = msg.data.get("last")
+            if msg.meta.get(EVENT) == "removed" and isinstance(last, int):
+                result.noted = max(result.noted, last)
     except (FileNotFoundError, LocalError) as exc:
-        return Problem(task.name, task.first, 0, str(exc))
-    return None
+        result.problem = Problem(task.name, task.first, 0, str(exc))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -60,7 +61,7 @@ class Stub:
 def segments(folder: Path) -> list[Segment]:
     """The segments in `folder`, in order. LocalError when it cannot be listed, or holds no archive."""
     try:
-        names = os.listdir(folder)
+        names = [path.name for path in folder.iterdir()]
     except OSError as exc:
         raise LocalError(f"{folder} cannot be listed: {exc.strerror}") from exc
     found = sorted((int(name[:-4]), name) for name in names if _NAME.fullmatch(name))
@@ -71,9 +72,48 @@ def segments(folder: Path) -> list[Segment]:
     raise LocalError(f"there is no archive in {folder}{hint}")
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A segment with its header, if that can be read, and what the header after it says of it.
+
+    `end`: bytes of it that count; None when that cannot be read, or no segment follows.
+    """
+
+    segment: Segment
+    header: Header | None
+    end: int | None
+    is_last: bool
+
+
+def placed(found: Sequence[Segment]) -> Iterator[Placed]:
+    """Each segment with what the headers say, one header ahead."""
+    following = header_or_none(found[0].path) if found else None
+    for index, segment in enumerate(found):
+        is_last = index + 1 == len(found)
+        header, following = following, None if is_last else header_or_none(found[index + 1].path)
+        end = following.previous_end if following and following.previous == segment.first else None
+        yield Placed(segment, header, end, is_last)
+
+
+def total_size(found: Iterable[Segment]) -> int:
+    """Bytes of these files."""
+    return sum(size_of(segment.path) for segment in found)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of the file; 0 when it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def strangers(folder: Path) -> list[str]:
     """Names in the folder that are not of an archive."""
-    return sorted(name for name in os.listdir(folder) if name not in (STUB, LOCK) and not _NAME.fullmatch(name))
+    known = (STUB, LOCK)
+    names = [path.name for path in folder.iterdir()]
+    # What ends in ~ is left over from a replacement that a power cut has ended.
+    return sorted(each for each in names if each not in known and not each.endswith("~") and not _NAME.fullmatch(each))
 
 
 def opened(path: Path) -> FileIO:
@@ -112,6 +152,14 @@ def read_header(path: Path) -> Header:
     """The header of the segment at `path`. As `opened`; RemoteError, its `offset` the byte, when it is damaged."""
     with opened(path) as file:
         return unpack_header(read_at(file, 0, FRAME + MAX_HEADER))
+
+
+def header_or_none(path: Path) -> Header | None:
+    """The header of the segment at `path`; None when it is not there, or damaged."""
+    try:
+        return read_header(path)
+    except (FileNotFoundError, FluxError):
+        return None
 
 
 def unpack_header(data: bytes) -> Header:

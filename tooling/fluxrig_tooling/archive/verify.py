@@ -6,11 +6,7 @@ so memory is the same whatever the archive's size.
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +14,17 @@ from fluxrig.errors import FluxError
 from fluxrig.journal.frames import NO_HEAD, STUB, Header, segment_name
 from fluxrig_tooling.archive.anchor import CONFIRMED, CONTRADICTED, UNKNOWN, Anchor, Answer
 from fluxrig_tooling.archive.check import Checked, Problem, Task, check
-from fluxrig_tooling.archive.segments import Removed, Segment, Stub, read_header, read_stub, segments, strangers
+from fluxrig_tooling.archive.pool import in_order
+from fluxrig_tooling.archive.segments import (
+    Removed,
+    Segment,
+    Stub,
+    placed,
+    read_stub,
+    segments,
+    strangers,
+    total_size,
+)
 
 MAX_LISTED = 50
 """Problems and remarks that are kept; the rest is counted."""
@@ -101,14 +107,15 @@ class _Verifier:
         self.stub: Stub | None = None
         self.found: set[tuple[int, bytes, int]] = set()
         self.headers: dict[str, Header | None] = {}
+        self.noted = 0  # the last position of which a note in the archive says that it was removed
         self.doubtful: list[tuple[int, int]] = []  # ranges of positions in segments with problems
         self._before: tuple[Segment, Header | None, Checked] | None = None
 
     def run(self, found: list[Segment], jobs: int, progress: Progress | None) -> None:
         self._read_stub()
-        size = sum(_size(segment.path) for segment in found[: SMALL >> 14])
+        size = total_size(found)
         tasks = self._tasks(found)
-        results = _in_order(tasks, jobs if size > SMALL else 1)
+        results = in_order(check, tasks, jobs if size > SMALL else 1)
         for done, (task, checked) in enumerate(results, 1):
             self._join(task, checked)
             if progress:
@@ -124,23 +131,18 @@ class _Verifier:
         if self.stub:
             self.report.removed = self.stub.ranges
 
+    @property
+    def _ranges(self) -> tuple[Removed, ...]:
+        return self.stub.ranges if self.stub else ()
+
     def _tasks(self, found: list[Segment]) -> Iterator[Task]:
         """What is to be checked, each with what the header after it says."""
-        following = self._header(found[0]) if found else None
-        for index, segment in enumerate(found):
-            is_last = index + 1 == len(found)
-            header, following = following, None if is_last else self._header(found[index + 1])
-            self.headers[segment.name] = header
-            end = following.previous_end if following and following.previous == segment.first else None
-            limit = (1 << 64) if is_last else found[index + 1].first
-            links = tuple(each.link for each in self.anchors if segment.first - 1 <= each.position < limit)
-            yield Task(segment.path, segment.first, end, is_last, links, self.records)
-
-    def _header(self, segment: Segment) -> Header | None:
-        try:
-            return read_header(segment.path)
-        except (FileNotFoundError, FluxError):
-            return None  # said when the segment itself is checked
+        for index, each in enumerate(placed(found)):
+            segment = each.segment
+            self.headers[segment.name] = each.header
+            limit = (1 << 64) if each.is_last else found[index + 1].first
+            links = tuple(anchor.link for anchor in self.anchors if segment.first - 1 <= anchor.position < limit)
+            yield Task(segment.path, segment.first, each.end, each.is_last, links, self.records)
 
     def _join(self, task: Task, checked: Checked) -> None:
         """Take what one segment holds, and see whether it follows the one before."""
@@ -169,6 +171,7 @@ class _Verifier:
             report.position, report.head, report.time = checked.link
         report.uncommitted, report.torn = checked.uncommitted, checked.torn
         self.found.update(checked.found)
+        self.noted = max(self.noted, checked.noted)
         if checked.first_back:
             position, before, after = checked.first_back
             report.remark(
@@ -224,16 +227,14 @@ class _Verifier:
         elif segment.first != checked.position + 1:
             reason = f"positions {checked.position + 1} to {segment.first - 1} are missing: the disk has lost them"
             blame(Problem(segment.name, checked.position + 1, 0, reason))
-        elif self.stub and (said := [each for each in self.stub.ranges if each.last == checked.position]):
-            if said[0].head != checked.head:
-                reason = f"the stub has another head at position {checked.position} than the segment that is still here"
-                blame(Problem(STUB, checked.position, 0, reason))
+        elif any(each.last == checked.position and each.head != checked.head for each in self._ranges):
+            reason = f"the stub has another head at position {checked.position} than the segment that is still here"
+            blame(Problem(STUB, checked.position, 0, reason))
 
     def _begin(self, segment: Segment, header: Header) -> None:
         """The first segment follows what was removed, or nothing."""
         blame = self.report.blame
-        ranges = self.stub.ranges if self.stub else ()
-        before = [each for each in ranges if each.last == segment.first - 1]
+        before = [each for each in self._ranges if each.last == segment.first - 1]
         if segment.first == 1:
             if header.previous or header.previous_head != NO_HEAD:
                 blame(Problem(segment.name, 1, 0, "the header says that something comes before position 1"))
@@ -259,6 +260,11 @@ class _Verifier:
             report.remark(
                 f"positions {report.position + 1} to {self._before[2].position} are confirmed by a header alone"
             )
+        if self.records and self.stub and self.noted < self.stub.last:
+            report.remark(
+                f"the stub says that positions up to {self.stub.last} were removed, and no note in the archive does: "
+                "the power went at that moment, or somebody else than the Rack removed them"
+            )
         last = self._before[2].position if self._before else report.position
         report.answers = [self._answer(anchor, last) for anchor in self.anchors]
 
@@ -281,41 +287,7 @@ class _Verifier:
         return Answer(anchor, CONTRADICTED, reason)
 
     def _answer_removed(self, anchor: Anchor) -> Answer:
-        for each in self.stub.ranges if self.stub else ():
+        for each in self._ranges:
             if each.last == anchor.position and each.head == anchor.head:
                 return Answer(anchor, CONFIRMED, "at the end of a segment that was removed")
         return Answer(anchor, UNKNOWN, "that part was removed, and only the ends of removed segments are known")
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _in_order(tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Checked]]:
-    """Each task with its result, in order. A few are under way at any time."""
-    if jobs < 2:
-        for task in tasks:
-            yield task, check(task)
-        return
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
-    pool = ProcessPoolExecutor(jobs, context, _ignore_interrupt)
-    waiting: deque[tuple[Task, Future[Checked]]] = deque()
-    try:
-        for task in tasks:
-            waiting.append((task, pool.submit(check, task)))
-            if len(waiting) > 2 * jobs:
-                task, future = waiting.popleft()
-                yield task, future.result()
-        for task, future in waiting:
-            yield task, future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _ignore_interrupt() -> None:
-    """Ctrl-C is for the process that asked."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,6 +12,7 @@ import fluxrig
 from fluxrig_tooling.cli.lazy import LazyGroup
 
 COMMANDS = {
+    "archive": ("fluxrig_tooling.cli.archive", "Verify, read and export what a Rack has archived."),
     "demo": ("fluxrig_tooling.cli.demo", "Watch a simulated press become a Unified Namespace."),
     "doctor": ("fluxrig_tooling.cli.doctor", "Check that this machine can run a rig, and name each fix."),
     "gear": ("fluxrig_tooling.cli.gear", "List the Gear types and show what each one takes."),

@@ -1,0 +1,23 @@
+"""The long form: a row a value, as tables want it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fluxrig.ids import id_text
+from fluxrig.msg import FluxMsg
+from fluxrig_tooling.archive.names import Names
+
+Row = tuple[int, int, str, str, str, str, Any, str]
+"""Unix ns, position, id, trace, source, tag, value, quality."""
+
+COLUMNS = ("time", "position", "id", "trace", "source", "tag", "value", "quality")
+
+
+def rows(position: int, msg: FluxMsg, names: Names) -> Iterator[Row]:
+    """One row for each value, tags in alphabetical order; none for a message without values."""
+    identity = id_text(msg.id)
+    source = names.full(msg.src_id)
+    for tag in sorted(msg.data):
+        yield msg.ts, position, identity, msg.trace, source, tag, msg.data[tag], msg.quality(tag)

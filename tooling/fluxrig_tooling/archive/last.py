@@ -1,0 +1,29 @@
+"""The newest checkpoint of an archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fluxrig.errors import FluxError, LocalError
+from fluxrig_tooling.archive.anchor import Anchor
+from fluxrig_tooling.archive.check import Task, check
+from fluxrig_tooling.archive.segments import placed, read_header, segments
+
+
+def last_checkpoint(folder: Path) -> Anchor:
+    """The last link that stands behind a message, of a segment that was verified. LocalError when there is none.
+
+    Links of a segment without messages are no anchors: the Rack may begin that one again.
+    """
+    for each in reversed(list(placed(segments(folder)))):
+        checked = check(Task(each.segment.path, each.segment.first, each.end, each.is_last))
+        if checked.problem:
+            raise LocalError(f"{checked.problem}")
+        if checked.link:
+            position, head, time = checked.link
+            try:
+                header = read_header(each.segment.path)
+            except (FileNotFoundError, FluxError) as exc:
+                raise LocalError(f"{each.segment.name}: {exc}") from exc
+            return Anchor(header.machine, header.journal, position, head, time)
+    raise LocalError(f"nothing is committed in {folder} yet")

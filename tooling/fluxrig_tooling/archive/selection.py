@@ -1,0 +1,110 @@
+"""Which messages are wanted: by position, by time, by tag. What can be seen without decoding is not decoded."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fluxrig.errors import LocalError
+from fluxrig.msg import FluxMsg
+from fluxrig_tooling.archive.entries import Archive, Entry
+from fluxrig_tooling.rig.units import parse_duration
+
+_BEGIN = b"\xaa\x62id\x50"
+_TS = b"\x62ts\x1b"  # and eight bytes: a time after 1970-01-01 00:00:04 and before 2262
+
+Progress = Callable[[int], None]
+"""Called with the bytes of each segment that is done."""
+
+_POSITION = re.compile(r"[0-9]{1,19}", re.ASCII)
+_DURATION = re.compile(r"[0-9.]+(ms|s|m|h|d)", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in an archive: a position, or a time of messages in Unix ns."""
+
+    position: int | None = None
+    time: int | None = None
+
+
+def parse_point(text: str, now_ns: int | None = None) -> Point:
+    """`1234` is a position, `2h` the time two hours ago, `2026-11-25`, `2026-11-25T10:30`, `10:30` (today) a time.
+
+    Times are UTC unless they say otherwise, as in `2026-11-25T10:30+01:00`. LocalError.
+    """
+    now = time.time_ns() if now_ns is None else now_ns
+    text = text.strip()
+    if _POSITION.fullmatch(text):
+        return Point(position=int(text))
+    if _DURATION.fullmatch(text):
+        return Point(time=now - parse_duration(text) * 1_000_000)
+    today = datetime.fromtimestamp(now // 1_000_000_000, UTC).date().isoformat()
+    for form in (text, f"{today}T{text}"):
+        try:
+            moment = datetime.fromisoformat(form)
+        except ValueError:
+            continue
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        whole = int(moment.replace(microsecond=0).timestamp())
+        return Point(time=whole * 1_000_000_000 + moment.microsecond * 1000)
+    raise LocalError(f"{text!r} is no position such as 1234, no time such as 2026-11-25T10:30, and no age such as 2h")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """From `begin` on, up to and with `end`; with one of `tags`, if there are any."""
+
+    begin: Point = Point()
+    end: Point = Point()
+    tags: frozenset[str] = frozenset()
+
+    @property
+    def since(self) -> int:
+        """The first position that can be wanted."""
+        return self.begin.position or 0
+
+    @property
+    def needles(self) -> tuple[bytes, ...]:
+        """One of these stands in the bytes of each message that is wanted; none: in any."""
+        return tuple(tag.encode(errors="replace") for tag in sorted(self.tags))
+
+    @property
+    def is_by_position(self) -> bool:
+        """Whether nothing but positions matters."""
+        return not self.tags and self.begin.time is None and self.end.time is None
+
+    def is_over(self, position: int) -> bool:
+        """Whether nothing from here on is wanted."""
+        return self.end.position is not None and position > self.end.position
+
+    def may_take(self, entry: Entry) -> bool:
+        """What the bytes of a message say about its time."""
+        if self.begin.time is None and self.end.time is None:
+            return True
+        body = entry.body
+        if not body.startswith(_BEGIN) or body[21:25] != _TS:
+            return True
+        return self._is_in_time(int.from_bytes(body[25:33], "big"))
+
+    def takes(self, msg: FluxMsg) -> bool:
+        """Whether the message is wanted, its position aside."""
+        return self._is_in_time(msg.ts) and (not self.tags or not self.tags.isdisjoint(msg.data))
+
+    def _is_in_time(self, ts: int) -> bool:
+        return (self.begin.time is None or ts >= self.begin.time) and (self.end.time is None or ts <= self.end.time)
+
+    def messages(
+        self, archive: Archive, progress: Progress | None = None, until: int | None = None
+    ) -> Iterator[tuple[int, FluxMsg]]:
+        """(position, message) of all that is wanted, in order, up to and with the position `until`."""
+        for entry in archive.entries(self.since, self.needles, progress):
+            if self.is_over(entry.position) or (until is not None and entry.position > until):
+                return
+            if self.may_take(entry):
+                msg = archive.message(entry)
+                if msg is not None and self.takes(msg):
+                    yield entry.position, msg

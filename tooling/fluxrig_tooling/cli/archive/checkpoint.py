@@ -1,0 +1,33 @@
+"""`fluxrig archive checkpoint`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from fluxrig_tooling.cli.archive.options import folder_argument
+
+
+@click.command("checkpoint", short_help="Print where the chain stands, to be kept elsewhere.")
+@folder_argument
+def command(folder: Path) -> None:
+    """Print the last link of the archive in DIR, as one line of JSON.
+
+    Kept where nobody who can write the archive can change it, it is an anchor: `archive verify --anchor` compares the
+    archive with it later. The segment it is in is verified first; exits 1 when that fails.
+
+    \b
+    Example:
+      fluxrig archive checkpoint /var/lib/fluxrig/line-1/archive |
+        ssh vault 'cat >> line-1.anchors'
+    """
+    from fluxrig.errors import LocalError
+    from fluxrig_tooling.archive.last import last_checkpoint
+
+    try:
+        anchor = last_checkpoint(folder)
+    except LocalError as exc:
+        raise click.ClickException(str(exc)) from exc
+    click.echo(json.dumps(anchor.as_dict()))

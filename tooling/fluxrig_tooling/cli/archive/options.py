@@ -1,0 +1,128 @@
+"""What the verbs have in common: the folder, which messages, names from a rig, and progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fluxrig_tooling.cli.common import FLUX_SUFFIX, RIG_FILE, refused
+
+if TYPE_CHECKING:
+    from fluxrig_tooling.archive.entries import Archive, Damage
+    from fluxrig_tooling.archive.names import Names
+    from fluxrig_tooling.archive.selection import Point, Selection
+
+folder_argument = click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+rig_option = click.option("--rig", type=RIG_FILE, metavar="RIG", help="Names gears as this rig (or .flux) does.")
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, 64), metavar="N", help="Processes; as many as there are cores."
+)
+
+
+class PointType(click.ParamType):
+    """A position or a time, see `fluxrig_tooling.archive.selection.parse_point`."""
+
+    name = "point"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Point:
+        from fluxrig.errors import LocalError
+        from fluxrig_tooling.archive.selection import Point, parse_point
+
+        if isinstance(value, Point):
+            return value
+        try:
+            return parse_point(value)
+        except LocalError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+POINT = PointType()
+
+_SELECTION = (
+    click.option(
+        "--from", "begin", type=POINT, metavar="POINT", help="A position, a time (UTC), or an age such as 2h."
+    ),
+    click.option("--to", "end", type=POINT, metavar="POINT", help="Likewise, and included."),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only messages with this tag; may be repeated."),
+)
+
+
+def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--from, --to and --tag."""
+    for option in reversed(_SELECTION):
+        function = option(function)
+    return function
+
+
+def selected(begin: Point | None, end: Point | None, tags: tuple[str, ...]) -> Selection:
+    """What these options select."""
+    from fluxrig_tooling.archive.selection import Point, Selection
+
+    return Selection(begin or Point(), end or Point(), frozenset(tags))
+
+
+def opened(folder: Path, as_json: bool = False) -> Archive:
+    """The archive in `folder`. A folder without one is a negative answer."""
+    from fluxrig.errors import LocalError
+    from fluxrig_tooling.archive.entries import Archive
+
+    try:
+        return Archive(folder)
+    except LocalError as exc:
+        raise refused(str(exc), as_json) from exc
+
+
+def names_of(rig: Path | None) -> Names:
+    """The names in a rig file or compiled rig."""
+    from fluxrig_tooling.archive.names import Names
+    from fluxrig_tooling.cli.common import compiled, loaded
+
+    if rig is None:
+        return Names()
+    return Names.of_flux(compiled(rig, None)) if rig.suffix == FLUX_SUFFIX else Names.of_model(loaded(rig))
+
+
+def end_with(damage: Damage) -> None:
+    """Say what could not be read, on standard error. That is a negative answer: exit 1."""
+    for problem in damage.problems:
+        click.echo(f"{click.style('error:', fg='red')} {problem}", err=True)
+    if damage.count > len(damage.problems):
+        click.echo(f"and {damage.count - len(damage.problems)} more", err=True)
+    if damage.count:
+        click.echo("`fluxrig archive verify` says whether more is wrong", err=True)
+        raise SystemExit(1)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error, if that is a terminal. What is given takes how much more is done."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from fluxrig_tooling.cli.modbus.show import console
+
+    here = console(stderr=True)
+    if not here.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=here, transient=True) as bar:
+        task = bar.add_task(title, total=total or 1)
+        yield lambda done: bar.advance(task, done)
+
+
+def size_text(size: int) -> str:
+    """Bytes as a person says them: 1.2 GiB."""
+    number = float(size)
+    for unit in ("bytes", "KiB", "MiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GiB"
+
+
+def count_text(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"

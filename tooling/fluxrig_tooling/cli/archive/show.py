@@ -1,0 +1,105 @@
+"""`fluxrig archive show`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fluxrig_tooling.cli.archive.options import (
+    end_with,
+    folder_argument,
+    names_of,
+    opened,
+    rig_option,
+    selected,
+    selection_options,
+)
+
+if TYPE_CHECKING:
+    from fluxrig.msg import FluxMsg
+    from fluxrig_tooling.archive.entries import Archive
+    from fluxrig_tooling.archive.selection import Point, Selection
+
+MAX_LAST = 100_000
+
+
+@click.command("show", short_help="Print messages, one a line; follow them as they come.")
+@folder_argument
+@selection_options
+@click.option("--last", type=click.IntRange(1, MAX_LAST), metavar="N", help="Only the last N of them.")
+@click.option("--follow", is_flag=True, help="Go on with what comes in, until Ctrl-C.")
+@rig_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document a line.")
+def command(
+    folder: Path,
+    begin: Point | None,
+    end: Point | None,
+    tags: tuple[str, ...],
+    last: int | None,
+    follow: bool,
+    rig: Path | None,
+    as_json: bool,
+) -> None:
+    """Print the messages in the archive DIR, one a line: position, time (UTC), source, values.
+
+    Times are those of the messages. What a Rack has not committed yet is not shown. Lines are cut at the width of the
+    terminal, and whole in a pipe. Exits 1 when part of the archive could not be read.
+
+    \b
+    Example:
+      fluxrig archive show archive --from 2h --tag pressure
+      fluxrig archive show archive --last 20 --follow --rig press.yaml
+    """
+    from fluxrig_tooling.archive.export.jsonl import line
+    from fluxrig_tooling.cli.archive.lines import message_line, width
+
+    if follow and end is not None:
+        raise click.UsageError("--follow has no end, so --to makes no sense with it")
+    archive = opened(folder)
+    names = names_of(rig)
+    machine = archive.machine
+    columns = width()
+    wanted = selected(begin, end, tags)
+    try:
+        for position, msg in _messages(archive, wanted, last, follow):
+            click.echo(line(position, msg, names) if as_json else message_line(position, msg, names, machine, columns))
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+    end_with(archive.damage)
+
+
+def _messages(archive: Archive, wanted: Selection, last: int | None, follow: bool) -> Iterator[tuple[int, FluxMsg]]:
+    from fluxrig_tooling.archive.entries import wait
+
+    done = wanted.since - 1
+    if not follow or last is not None:
+        done = archive.last_position()
+        found = wanted.messages(archive, until=done) if last is None else _last(archive, wanted, last, done)
+        yield from found
+        if not follow:
+            return
+    for entry in archive.follow(done + 1):
+        if entry is None:
+            wait()
+            continue
+        if wanted.may_take(entry):
+            msg = archive.message(entry)
+            if msg is not None and wanted.takes(msg):
+                yield entry.position, msg
+
+
+def _last(archive: Archive, wanted: Selection, count: int, end: int) -> Iterator[tuple[int, FluxMsg]]:
+    """The last `count` that are wanted. Without a filter, those before need not be read."""
+    from dataclasses import replace
+
+    from fluxrig_tooling.archive.selection import Point
+
+    if wanted.is_by_position:
+        stop = min(end, wanted.end.position if wanted.end.position is not None else end)
+        wanted = replace(wanted, begin=Point(position=max(wanted.since, stop - count + 1)))
+    yield from deque(wanted.messages(archive, until=end), maxlen=count)

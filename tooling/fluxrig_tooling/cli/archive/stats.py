@@ -1,0 +1,151 @@
+"""`fluxrig archive stats`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fluxrig_tooling.cli.archive.options import (
+    count_text,
+    folder_argument,
+    jobs_option,
+    names_of,
+    progress,
+    rig_option,
+    size_text,
+)
+from fluxrig_tooling.cli.common import json_option, print_json, refused
+
+if TYPE_CHECKING:
+    from fluxrig_tooling.archive.names import Names
+    from fluxrig_tooling.archive.stats import Stats
+
+TERM = 12
+TOP = 10
+WIDTH = 80
+BAR = 30
+
+
+@click.command("stats", short_help="Say what an archive holds, in figures.")
+@folder_argument
+@click.option("--top", type=click.IntRange(1, 1000), default=TOP, metavar="N", help=f"Sources and tags to list; {TOP}.")
+@rig_option
+@jobs_option
+@json_option
+def command(folder: Path, top: int, rig: Path | None, jobs: int | None, as_json: bool) -> None:
+    """Say what the archive DIR holds: positions, times, bytes, sources, tags, removed parts.
+
+    It reads and decodes everything. Exits 1 when part of it is damaged.
+
+    \b
+    Example:
+      fluxrig archive stats /var/lib/fluxrig/line-1/archive --rig press.yaml
+    """
+    from fluxrig.errors import LocalError
+    from fluxrig_tooling.archive.pool import cores
+    from fluxrig_tooling.archive.stats import survey
+
+    names = names_of(rig)
+    try:
+        with progress("reading", 1) as advance:
+            stats = survey(folder, jobs or cores(), lambda _, total: advance(1 / total))
+    except LocalError as exc:
+        raise refused(str(exc), as_json) from exc
+    if as_json:
+        print_json(_document(stats, names, top))
+    else:
+        for line in _page(stats, names, top):
+            click.echo(line)
+    if stats.damaged or stats.counts.unreadable:
+        click.echo("part of the archive is damaged: see `fluxrig archive verify`", err=True)
+        raise SystemExit(1)
+
+
+def _page(stats: Stats, names: Names, top: int) -> Iterator[str]:
+    from fluxrig_tooling.archive.times import span_text, time_text
+
+    counts = stats.counts
+
+    def fact(term: str, text: str) -> str:
+        return click.wrap_text(text, WIDTH, f"{term:<{TERM}}", " " * TERM)
+
+    yield fact("machine", stats.machine or "-")
+    yield fact("journal", stats.journal.hex() or "-")
+    yield fact("segments", f"{stats.segments:,}, {stats.sealed:,} of them sealed, {size_text(stats.bytes)}")
+    if counts.messages:
+        yield fact("positions", f"{stats.first} to {stats.position}, {count_text(counts.messages, 'message')}")
+        groups = f"{stats.groups:,}, {counts.messages / max(stats.groups, 1):.1f} messages each"
+        yield fact("groups", groups)
+        per_message = counts.body_bytes / counts.messages
+        yield fact(
+            "a message", f"{per_message:.0f} bytes; {stats.bytes / counts.messages:.0f} with all that is around it"
+        )
+        yield fact("written", f"{time_text(stats.first_time, 0, ' ')} to {time_text(stats.time, 0, ' ')} UTC")
+        span = stats.time - stats.first_time
+        if stats.per_day:
+            bytes_per_day = size_text(int(stats.per_day * stats.bytes / counts.messages))
+            yield fact("rate", f"{stats.per_day:,.0f} messages, {bytes_per_day} a day, over {span_text(span)}")
+        assert counts.first_ts is not None and counts.last_ts is not None
+        yield fact("measured", f"{time_text(counts.first_ts, 0, ' ')} to {time_text(counts.last_ts, 0, ' ')} UTC")
+    if stats.head:
+        yield fact("head", stats.head.hex())
+    if stats.uncommitted:
+        yield fact("not yet", f"{count_text(stats.uncommitted, 'message')} after the last link, not committed")
+    if stats.removed:
+        first, last = stats.removed[0].first, stats.removed[-1].last
+        yield fact("removed", f"positions {first} to {last}, {size_text(sum(each.size for each in stats.removed))}")
+    if counts.events:
+        events = ", ".join(f"{count} {event}" for event, count in counts.events.most_common(top))
+        yield fact("notes", events)
+    if counts.unreadable:
+        yield fact("damaged", count_text(counts.unreadable, "message"))
+    sources = Counter({names.full(source) or "-": count for source, count in counts.sources.items()})
+    yield from _top("source", sources, top, counts.messages)
+    yield from _top("tag", counts.tags, top, counts.messages)
+
+
+def _top(noun: str, counter: Counter[str], top: int, whole: int) -> Iterator[str]:
+    from fluxrig_tooling.cli.archive.lines import printable
+
+    if not counter:
+        return
+    yield ""
+    more = f", the first {top} of {len(counter)}" if len(counter) > top else ""
+    yield click.style(f"messages by {noun}{more}", bold=True)
+    for key, count in counter.most_common(top):
+        text = printable(key)
+        text = text if len(text) <= 36 else text[:35] + "…"
+        yield f"{text:<36} {count:>11,}  {'█' * max(round(count / whole * BAR), 1)}"
+
+
+def _document(stats: Stats, names: Names, top: int) -> dict[str, Any]:
+    counts = stats.counts
+    return {
+        "ok": not (stats.damaged or counts.unreadable),
+        "machine": stats.machine,
+        "journal": stats.journal.hex(),
+        "first": stats.first,
+        "position": stats.position,
+        "head": stats.head.hex(),
+        "first_time": stats.first_time,
+        "time": stats.time,
+        "segments": stats.segments,
+        "sealed": stats.sealed,
+        "groups": stats.groups,
+        "bytes": stats.bytes,
+        "messages": counts.messages,
+        "message_bytes": counts.body_bytes,
+        "messages_per_day": round(stats.per_day, 1),
+        "first_ts": counts.first_ts,
+        "last_ts": counts.last_ts,
+        "uncommitted": stats.uncommitted,
+        "unreadable": counts.unreadable,
+        "removed": [{"first": each.first, "last": each.last, "bytes": each.size} for each in stats.removed],
+        "events": dict(counts.events.most_common()),
+        "sources": {names.full(source) or "-": count for source, count in counts.sources.most_common(top)},
+        "tags": dict(counts.tags.most_common(top)),
+    }
