@@ -33,7 +33,8 @@ class DeadLetters:
         meta["dead.wire"] = wire
         path = (msg.id, msg.trace, msg.src_id, meta, msg.data, msg.ts, msg.ref_id, msg.flags, msg.raw, msg.path)
         if journal.begins_segment:
-            await retain(journal, self._limits, self._wall_ns(), journal.segment_bytes, journal.durable + 1)
+            while await retain(journal, self._limits, self._wall_ns(), journal.segment_bytes, journal.durable + 1):
+                pass
         if not journal.pending:  # else it is this one, of an attempt that failed
             journal.append(codec.encode(FluxMsg(*path)))
         await journal.commit()

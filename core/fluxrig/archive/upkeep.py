@@ -67,8 +67,10 @@ class Upkeep:
         if not coming and not self._limits.keep_ns:
             return
         needed_from = min([position + 1 for position in journal.cursors.values()] or [journal.durable + 1])
-        gone = await retention.retain(journal, self._limits, self._wall_ns(), coming, needed_from)
-        for each in gone:
+        while True:
+            each = await retention.retain(journal, self._limits, self._wall_ns(), coming, needed_from)
+            if each is None:
+                break
             self.removed += each.last - each.first + 1
             self.undelivered += each.undelivered
             if each.undelivered:

@@ -211,8 +211,10 @@ class Journal:
     async def _begin_segment(self, group: list, messages: int) -> None:
         first = self.durable + 1
         if self.segments and self.segments[-1].first == first:
-            # It has no message, so nobody holds a position or a head of it: the new one takes its place.
+            # It has no message, so nobody holds a position or a head of it: the new one takes its place. From here on
+            # it is as if it had never been, also when this fails.
             self.segments.pop()
+            self.head = self._before[2]
         else:
             self._before = self._tail()
         name = segment_name(first)

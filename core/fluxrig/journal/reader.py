@@ -2,8 +2,8 @@
 
 from struct import unpack_from
 
-from fluxrig.journal.frames import FRAME, LINK, MESSAGE, SEAL, Header, segment_name
-from fluxrig.journal.scan import Window, group_after
+from fluxrig.journal.frames import FRAME, LINK, MESSAGE, SEAL, segment_name
+from fluxrig.journal.scan import Window, group_after, read_header
 
 
 class Group:
@@ -98,9 +98,8 @@ class Reader:
         segments = self._journal.segments
         if index == len(segments) - 1:
             return self._journal.head
-        following = segments[index + 1]
-        frame = await Window(self._journal.volume, segment_name(following.first), following.end).frame(0)
-        return b"" if frame is None else Header.unpack(frame[1][FRAME:]).previous_head
+        header = await read_header(self._journal.volume, segment_name(segments[index + 1].first))
+        return b"" if header is None else header.previous_head
 
     async def _pass_damage(self, index: int) -> None:
         """Go on behind what cannot be read: in this segment where that is possible, else in the next one."""

@@ -1,10 +1,10 @@
 """Finds out where a journal ends that was not closed in order. Needed once, when it is opened."""
 
 from fluxrig.errors import RemoteError
-from fluxrig.journal.frames import FRAME, HEADER, MAX_HEADER, NO_HEAD, STUB, Header, first_of, segment_name
+from fluxrig.journal.frames import NO_HEAD, STUB, first_of, segment_name
 from fluxrig.journal.journal import Segment
 from fluxrig.journal.retention import unpack_stub
-from fluxrig.journal.scan import Scan, Window
+from fluxrig.journal.scan import Scan, read_header
 
 
 class Recovery:
@@ -73,22 +73,14 @@ async def _add_segment(volume, name: str, first: int, found: Recovery) -> None:
         # The power went between writing the stub and removing what it stands for.
         await volume.remove(name)
         return
-    header = await _header(volume, name)
+    header = await read_header(volume, name)
     if header is not None:
         found.journal = found.journal or header.journal
         if found.segments and header.previous == found.segments[-1].first:
             found.segments[-1].end = header.previous_end
-    found.segments.append(Segment(first, await volume.size(name), header.created if header else 0))
-
-
-async def _header(volume, name: str):
-    frame = await Window(volume, name, MAX_HEADER + FRAME).frame(0)
-    if frame is None or frame[0] != HEADER:
-        return None
-    try:
-        return Header.unpack(frame[1][FRAME:])
-    except RemoteError:
-        return None
+    # One whose header is spoilt is no older than the one before it.
+    created = header.created if header else found.segments[-1].created if found.segments else 0
+    found.segments.append(Segment(first, await volume.size(name), created))
 
 
 async def _is_end(volume, found: Recovery) -> bool:

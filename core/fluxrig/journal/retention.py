@@ -15,7 +15,7 @@ from struct import pack, unpack_from
 from fluxrig import cbor
 from fluxrig.errors import RemoteError
 from fluxrig.journal.frames import DIGEST, STUB, segment_name
-from fluxrig.journal.scan import Window
+from fluxrig.journal.scan import Scan, read_header
 
 BLOCK = "block"
 DROP_OLDEST_SENT = "drop_oldest_sent"
@@ -39,11 +39,13 @@ def unpack_stub(data: bytes) -> tuple:
     if not isinstance(stub, dict) or sorted(stub) != ["journal", "machine", "removed"]:
         raise RemoteError("this is not the stub of a journal")
     position = 0
-    for entry in stub["removed"]:
-        first, last, head, _, _ = entry
-        if first <= position or last < first or len(head) != DIGEST:
-            raise RemoteError("the ranges in this stub make no sense")
-        position = last
+    try:
+        for first, last, head, _, _ in stub["removed"]:
+            if first <= position or last < first or len(head) != DIGEST:
+                raise ValueError
+            position = last
+    except (TypeError, ValueError):
+        raise RemoteError("the ranges in this stub make no sense")
     return stub["journal"], stub["machine"], stub["removed"]
 
 
@@ -78,43 +80,49 @@ def is_full(journal, limits: Limits, coming: int) -> bool:
     return used_bytes(journal) + coming > limits.max_bytes
 
 
-async def retain(journal, limits: Limits, now_ns: int, coming: int, needed_from: int) -> list:
-    """Remove oldest segments until `coming` bytes fit and none is too old. Returns what was `Removed`.
+async def retain(journal, limits: Limits, now_ns: int, coming: int, needed_from: int) -> Removed | None:
+    """Remove the oldest segment, if `coming` bytes do not fit or it is too old. Call again until that gives None.
 
     `needed_from`: the first position that a consumer still wants; a segment that reaches it stays, unless the policy is
-    to drop the oldest. The last segment stays in any case. FluxError when the disk fails.
+    to drop the oldest. With the policy to block, only age removes. The last segment stays in any case. FluxError when
+    the disk fails: then the next call goes on where this one came to.
     """
-    gone = []
-    while len(journal.segments) > 1 and limits.policy != BLOCK:
-        oldest, following = journal.segments[0], journal.segments[1]
-        if is_full(journal, limits, coming):
-            why = "the archive is full"
-        elif limits.keep_ns and now_ns - following.created > limits.keep_ns:
-            why = "it is older than what is to be kept"
-        else:
-            break
-        last = following.first - 1
-        undelivered = max(0, last - max(needed_from, oldest.first) + 1)
-        if undelivered and limits.policy != DROP_OLDEST:
-            break
-        await _remove(journal, oldest, last)
-        gone.append(Removed(oldest.first, last, oldest.end, undelivered, why))
-    return gone
+    if len(journal.segments) < 2:
+        return None
+    oldest, following = journal.segments[0], journal.segments[1]
+    if limits.policy != BLOCK and is_full(journal, limits, coming):
+        why = "the archive is full"
+    elif limits.keep_ns and now_ns - following.created > limits.keep_ns:
+        why = "it is older than what is to be kept"
+    else:
+        return None
+    last = following.first - 1
+    undelivered = max(0, last - max(needed_from, oldest.first) + 1)
+    if undelivered and limits.policy != DROP_OLDEST:
+        return None
+    await _remove(journal, oldest, last)
+    return Removed(oldest.first, last, oldest.end, undelivered, why)
 
 
 async def _remove(journal, segment, last: int) -> None:
     """First the stub, then the file: whatever happens between the two, the chain goes on."""
-    frame = await Window(journal.volume, segment_name(last + 1), 1 << 20).frame(0)
-    if frame is None:
-        raise RemoteError(f"{segment_name(last + 1)}: its header cannot be read, so nothing before it is removed")
-    from fluxrig.journal.frames import FRAME, Header
-
-    following = Header.unpack(frame[1][FRAME:])
-    removed = journal.removed + [[segment.first, last, following.previous_head, segment.end, segment.created]]
-    while len(removed) > MAX_ENTRIES:
-        first, second = removed[0], removed[1]
-        removed = [[first[0], second[1], second[2], first[3] + second[3], second[4]]] + removed[2:]
-    await journal.volume.replace(STUB, pack_stub(journal.id, journal.machine, removed))
-    journal.removed = removed
-    journal.segments.pop(0)
+    removed = journal.removed
+    if not removed or removed[-1][1] < last:
+        head = await _head_of(journal, segment, last)
+        removed = removed + [[segment.first, last, head, segment.end, segment.created]]
+        while len(removed) > MAX_ENTRIES:
+            first, second = removed[0], removed[1]
+            removed = [[first[0], second[1], second[2], first[3] + second[3], second[4]]] + removed[2:]
+        await journal.volume.replace(STUB, pack_stub(journal.id, journal.machine, removed))
+        journal.removed = removed
     await journal.volume.remove(segment_name(segment.first))
+    journal.segments.pop(0)
+
+
+async def _head_of(journal, segment, last: int) -> bytes:
+    """The head that the next segment says this one has; its own, where the medium has spoilt that."""
+    header = await read_header(journal.volume, segment_name(last + 1))
+    if header is not None:
+        return header.previous_head
+    scan = await Scan(journal.volume, segment_name(segment.first), segment.first, segment.end).run()
+    return scan.head

@@ -63,6 +63,17 @@ class Window:
         return kind, whole
 
 
+async def read_header(volume, name: str) -> Header | None:
+    """The header of a segment, None when it is not readable. FluxError when the file is not."""
+    frame = await Window(volume, name, MAX_HEADER + FRAME).frame(0)
+    if frame is None or frame[0] != HEADER:
+        return None
+    try:
+        return Header.unpack(frame[1][FRAME:])
+    except RemoteError:
+        return None
+
+
 async def group_after(window: Window, offset: int):
     """(byte, last position, head) behind a group that is not readable at `offset`, where another one follows it.
 
