@@ -99,7 +99,7 @@ class Station:
         self.rejected = 0
         self.dropped = 0
         self.refused = 0
-        self.inbound: list[Wire] = []
+        self.inbound: list = []  # Wires, hot and guaranteed
         self.outputs: dict = {}
         self._log = log
         self._on_kill = on_kill
