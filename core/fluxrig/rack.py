@@ -23,7 +23,7 @@ from fluxrig.bus import Station, connect
 from fluxrig.compat import traceback_text
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.gear import DROP, Context, Gear
-from fluxrig.ids import IdSource
+from fluxrig.ids import NIL_ID, IdSource
 from fluxrig.schedule import Schedule
 from fluxrig.supervisor import Supervisor
 
@@ -43,6 +43,7 @@ class Rack:
         self.ids = IdSource(host.clock.wall_ns, host.entropy)
         self.stations: list[Station] = []
         self.archive = self._make_archive(rig)
+        self._guaranteed: list = []  # (station of the consumer, wire)
         self._shared: dict = {}
         self._started: list[Station] = []  # in the order of their start
         self._endings: list = []  # tasks that release killed Gears
@@ -91,10 +92,27 @@ class Rack:
         """The wires as `bus.connect` takes them."""
         deliveries = []
         for wire in rig["wires"]:
-            if wire[4] != "hot":
-                raise LocalError(f"wire lane {wire[4]!r} is not supported by this Rack (it has: hot)")
-            deliveries.append(wire[:4])
+            if wire[4] == "hot":
+                deliveries.append(wire[:4])
+            elif wire[4] == "guaranteed":
+                deliveries.append(list(wire[:4]) + [self._guarantee(rig["gears"], wire)])
+            else:
+                raise LocalError(f"there is no wire lane {wire[4]!r} (there are: hot, guaranteed)")
         return deliveries
+
+    def _guarantee(self, gears: list, wire):
+        """What takes the messages of a guaranteed wire. Its code is loaded only where there is one."""
+        from fluxrig.guaranteed import GuaranteedWire
+
+        if self.archive is None:
+            raise LocalError("a rig with guaranteed wires needs `archive`: compile it again with this release")
+        source, port, target, input_port = wire[:4]
+        ids = (gears[source]["id"], gears[source]["outputs"].get(port, NIL_ID), gears[target]["id"])
+        ends = (self.stations[source], port, self.stations[target], input_port)
+        made = GuaranteedWire(self.archive, self.host.clock, self.host.log, *ends, ids, wire[5])
+        self._guaranteed.append((self.stations[target], made))
+        self.supervisor.add(self.stations[target], made.name, made.run)
+        return made.inlet
 
     def spawn(self, context: Context, name: str, work) -> None:
         """Register a supervised task; see `Context.spawn`."""
@@ -140,6 +158,10 @@ class Rack:
         started = self._started[::-1]
         self._started = []
         for station in started:
+            for target, wire in self._guaranteed:
+                if target is station:
+                    await self._end("archive", "drain", self.archive.flush())
+                    await self._end(wire.name, "drain", wire.drain())
             if station.alive:
                 await self._end(station.name, "drain", station.gear.drain())
         if self.archive is not None:
@@ -165,7 +187,7 @@ class Rack:
     def stats(self) -> dict:
         """Counters of the Rack: {"gears": {name: {…}}, "tickers": {name: {…}}, "restarts", "missed"}.
 
-        And "archive": {…} where it has one.
+        And "archive": {…} where it has one, "wires": {name: {…}} where it has guaranteed wires.
         """
         gears = {}
         for station in self.stations:
@@ -199,6 +221,8 @@ class Rack:
         }
         if self.archive is not None:
             stats["archive"] = {name: getattr(self.archive, name) for name in self.archive.counters}
+        if self._guaranteed:
+            stats["wires"] = {wire.name: wire.stats() for _, wire in self._guaranteed}
         return stats
 
     def _release(self, station: Station) -> None:

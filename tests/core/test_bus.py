@@ -114,8 +114,10 @@ def test_an_unknown_policy_lane_or_type_is_refused():
     assert "on_error" in str(raises(LocalError, rack_of, rig([gear("a", "source", on_error="explode")], [])))
     assert "unknown gear type 'nope'" in str(raises(LocalError, rack_of, rig([gear("a", "nope")], [])))
     compiled = chain(gear("a", "source"), gear("b", "sink"))
-    compiled["wires"] = [compiled["wires"][0][:4] + ("guaranteed",)]
-    assert "guaranteed" in str(raises(LocalError, rack_of, compiled))
+    compiled["wires"] = [compiled["wires"][0][:4] + ("slow",)]
+    assert "no wire lane 'slow'" in str(raises(LocalError, rack_of, compiled))
+    compiled["wires"] = [compiled["wires"][0][:4] + ("guaranteed", {})]
+    assert "needs `archive`" in str(raises(LocalError, rack_of, compiled))
 
 
 def test_what_cannot_be_rejected_is_dropped_and_counted_and_the_sender_goes_on():
