@@ -35,10 +35,13 @@ class Reader:
     async def next(self) -> Group | None:
         """The next group with a message at `position` or after it; None when there is none yet."""
         while self.position <= self._journal.durable:
-            index = self._find_segment()
-            if index is None:
+            if not self._find_segment():
                 return None
-            group = await self._read_group(index)
+            try:
+                group = await self._read_group()
+            except BaseException:
+                self._first = 0  # what was read of a group is gone: read it again
+                raise
             if group is not None and group.records:
                 return group
         return None
@@ -49,11 +52,11 @@ class Reader:
             self._first = 0
         self.position = position
 
-    def _find_segment(self):
-        """The index of the segment with `position`, opened where it is another one than before."""
+    def _find_segment(self) -> bool:
+        """Go to the segment with `position`, where it is another one than before. False when there is none at all."""
         segments = self._journal.segments
         if not segments:
-            return None
+            return False
         if self.position < segments[0].first:
             self._skip_to(segments[0].first)
         index = len(segments) - 1
@@ -65,9 +68,9 @@ class Reader:
             self._offset, self._next = 0, segment.first
             self._window = Window(self._journal.volume, segment_name(segment.first), segment.end)
         self._window.size = segment.end
-        return index
+        return True
 
-    async def _read_group(self, index: int) -> Group | None:
+    async def _read_group(self) -> Group | None:
         """The group at the current place, without what stands before `position`."""
         window = self._window
         assert window is not None
@@ -75,7 +78,7 @@ class Reader:
         while self._offset < window.size:
             found = await window.frame(self._offset)
             if found is None:
-                await self._pass_damage(index)
+                await self._pass_damage()
                 return None
             kind, frame = found
             self._offset += len(frame)
@@ -89,31 +92,43 @@ class Reader:
                 _, time, head = unpack_from(">QQ32s", frame, FRAME)
                 self.position = max(self.position, self._next)
                 return Group(first, records, head, time)
-        head = await self._head_at_end(index)
         self.position = max(self.position, self._next)
-        return Group(first, records, head, 0)
+        if not records:
+            self._skip_to(self._after())  # positions that are not in any segment
+            return None
+        return Group(first, records, await self._head_at_end(), 0)
 
-    async def _head_at_end(self, index: int) -> bytes:
+    def _following(self):
+        """The segment after this one, None when there is none."""
+        # By position: while a read took its time, segments before this one may have been removed.
+        for segment in self._journal.segments:
+            if segment.first > self._first:
+                return segment
+        return None
+
+    def _after(self) -> int:
+        """The position at which the segments after this one begin."""
+        following = self._following()
+        return self._journal.durable + 1 if following is None else following.first
+
+    async def _head_at_end(self) -> bytes:
         """The head where a segment ends without a link: the next one's header has it."""
-        segments = self._journal.segments
-        if index == len(segments) - 1:
+        following = self._following()
+        if following is None:
             return self._journal.head
-        header = await read_header(self._journal.volume, segment_name(segments[index + 1].first))
+        header = await read_header(self._journal.volume, segment_name(following.first))
         return b"" if header is None else header.previous_head
 
-    async def _pass_damage(self, index: int) -> None:
+    async def _pass_damage(self) -> None:
         """Go on behind what cannot be read: in this segment where that is possible, else in the next one."""
-        segments = self._journal.segments
         assert self._window is not None
         behind = await group_after(self._window, self._offset)
-        if behind is not None:
-            self._offset, last, _ = behind
-            self._next = last + 1
-            self._skip_to(self._next)
-        elif index + 1 < len(segments):
-            self._skip_to(segments[index + 1].first)
-        else:
-            self._skip_to(self._journal.durable + 1)
+        if behind is None:
+            self._skip_to(self._after())
+            return
+        self._offset, last, _ = behind
+        self._next = last + 1
+        self._skip_to(self._next)
 
     def _skip_to(self, position: int) -> None:
         self.unreadable += max(0, position - self.position)
