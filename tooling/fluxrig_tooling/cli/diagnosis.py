@@ -21,7 +21,10 @@ OK, WARNING, FAILED = "ok", "warning", "failed"
 
 DISK_WARNING = 1 << 30
 DISK_FAILED = 100 << 20
-"""Free bytes below which the archive of a Rack gets tight, and below which it has no room at all."""
+"""Free bytes below which a disk gets tight, and below which a Rack has no room at all."""
+
+FORGETTING = ("tmpfs", "ramfs")
+"""File systems whose content is gone after a restart of the machine."""
 
 BUILT_AFTER_S = 1_767_225_600  # 2026-01-01: no clock that is right shows less
 CONNECT_MS = 3000
@@ -46,6 +49,8 @@ async def diagnose(rig: dict[str, Any], host: Host, state_dir: Path) -> list[Fin
     findings = [state_folder(state_dir), free_disk(state_dir), clock(), *secrets(rig, host)]
     if all(finding.result != FAILED for finding in findings):
         findings.append(loads(rig, host))
+    if "archive" in rig:
+        findings.append(await archive(rig["archive"], host, state_dir))
     findings += [finding async for finding in links(rig, host)]
     findings += [finding async for finding in brokers(rig, host)]
     return findings
@@ -74,6 +79,45 @@ def free_disk(folder: Path) -> Finding:
     if free < DISK_WARNING:
         return Finding(check, WARNING, detail, fix)
     return Finding(check, OK, detail)
+
+
+async def archive(settings: dict[str, Any], host: Host, folder: Path) -> Finding:
+    """Whether the archive can be opened, has the room that the rig gives it, and lies on a disk that remembers."""
+    volume = host.volume("archive")
+    try:
+        await volume.open()
+        used = sum([await volume.size(name) for name in await volume.names()])
+        free, total = await volume.room()
+    except FluxError as exc:
+        if exc.fields.get("busy"):
+            return Finding("archive", WARNING, str(exc), "the rig runs already")
+        return Finding("archive", FAILED, str(exc), "repair or replace the disk, or choose another folder: --state DIR")
+    finally:
+        await volume.close()
+    most = settings["max_bytes"] or total // 4
+    detail = f"holds {_size(used)} of {_size(most)} at most; {_size(free)} are free"
+    if free + used < most:
+        fix = f"free some space, or give the archive less: max_size: {_size((free + used) // 2, '')}"
+        return Finding("archive", WARNING, detail, fix)
+    if (kind := _file_system(folder)) in FORGETTING:
+        fix = "choose a folder on a disk: --state DIR"
+        return Finding("archive", WARNING, f"{detail}; on {kind}, which forgets everything when it is restarted", fix)
+    return Finding("archive", OK, detail)
+
+
+def _size(count: int, space: str = " ") -> str:
+    return f"{count / (1 << 30):.1f}{space}GiB" if count >= 1 << 30 else f"{count >> 20}{space}MiB"
+
+
+def _file_system(folder: Path) -> str:
+    """The type of the file system that `folder` is on, where the system says; else nothing."""
+    try:
+        mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return ""
+    held = [(Path(mount[1]), mount[2]) for mount in mounts if folder.resolve().is_relative_to(mount[1])]
+    # The mount of the longest path is the one; of two at the same place the later one covers the other.
+    return max(enumerate(held), key=lambda each: (len(each[1][0].parts), each[0]))[1][1] if held else ""
 
 
 def clock() -> Finding:

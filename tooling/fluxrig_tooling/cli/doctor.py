@@ -19,8 +19,8 @@ STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 def command(rig: Path, rack: str | None, state: Path | None, as_json: bool) -> None:
     """Check that this machine can run RIG, and name the fix for each finding.
 
-    Looks at file permissions, secrets, free disk, the clock, serial devices, and whether every device and broker that
-    the rig names answers. It reads only: nothing is written to a device.
+    Looks at file permissions, secrets, free disk, the archive, the clock, serial devices, and whether every device and
+    broker that the rig names answers. It reads only: nothing is written to a device.
 
     \b
     Example:
