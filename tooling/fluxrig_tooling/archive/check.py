@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 from struct import Struct, error
 
-from fluxrig.errors import FluxError
+from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import CURSOR, CURSOR_SIZE, FRAME, LINK, LINK_SIZE, MAX_HEADER, MESSAGE, SEAL
 from fluxrig_tooling.archive.segments import frame_is_whole, opened, read_at, unpack_header
 
@@ -135,7 +135,7 @@ def _walk(task: Task) -> tuple[Checked, tuple[int, int] | None]:
     except FileNotFoundError:
         result.gone = True
     except FluxError as exc:
-        result.problem = Problem(task.name, task.first, exc.fields.get("offset", 0), str(exc))
+        result.problem = Problem(task.name, task.first, 0, str(exc))
     except OSError as exc:
         result.problem = Problem(task.name, result.position + 1, result.end, f"cannot be read: {exc.strerror}")
     return result, None
@@ -147,7 +147,11 @@ def _follow(file: FileIO, task: Task, result: Checked) -> tuple[int, int] | None
     buffer = memoryview(bytearray(WINDOW))
     window = buffer[: file.readinto(buffer[: min(WINDOW, limit)])]
     unread = limit - len(window)
-    unpack_header(bytes(window[: FRAME + MAX_HEADER]))
+    try:
+        unpack_header(bytes(window[: FRAME + MAX_HEADER]))
+    except RemoteError as exc:
+        _miss_header(file, task, result, bytes(window[: FRAME + MAX_HEADER]), exc)
+        return None
     start = pos = FRAME + int.from_bytes(window[1:4], "big")  # of the group, and of the frame, in the window
     head = sha256(window[:pos]).digest()
     group = None  # the hash, once part of the group has left the window
@@ -214,6 +218,15 @@ def _follow(file: FileIO, task: Task, result: Checked) -> tuple[int, int] | None
         pos = max(pos - len(window), 0)
         window = buffer[: len(rest) + got]
         start = 0
+
+
+def _miss_header(file: FileIO, task: Task, result: Checked, data: bytes, exc: RemoteError) -> None:
+    from fluxrig_tooling.archive.locate import is_begun, torn_bytes
+
+    if task.is_last and is_begun(file, data):
+        result.torn = torn_bytes(file, 0)
+    else:
+        result.problem = Problem(task.name, task.first, exc.fields.get("offset", 0), str(exc))
 
 
 def _take_link(result: Checked, task: Task, position: int, time: int, head: bytes, end: int) -> None:

@@ -139,6 +139,8 @@ class Archive:
     def _of(
         self, segment: Segment, end: int, since: int, needles: Sequence[bytes], byte: int = 0, first: int = 0
     ) -> Iterator[Entry]:
+        if not byte and end and header_or_none(segment.path) is None and segment.path.exists():
+            self.damage.add(Problem(segment.name, segment.first, 0, "the header is damaged"))
         try:
             for position, at, body in records(segment.path, first or segment.first, end, since, needles, byte):
                 if body is None:

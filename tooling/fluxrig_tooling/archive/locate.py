@@ -14,6 +14,7 @@ from fluxrig.journal.frames import (
     CURSOR_SIZE,
     FRAME,
     HEADER,
+    HEADER_MAGIC,
     LINK,
     LINK_SIZE,
     MESSAGE,
@@ -108,27 +109,25 @@ def _at_fault(
 ) -> tuple[int, int, str] | None:
     """What a place means that is no whole record."""
     byte, position, before, limit = where
-    # A link stands at the last position of its group, also when the very byte that says link was changed.
-    of_link = frame[0] in (LINK, SEAL) if len(frame) >= FRAME else False
-    fault = (position if of_link or _was_link(file, byte, frame) else position + 1), byte, reason
-    if not task.is_last and task.end is not None:
-        if limit < task.end and byte + FRAME > limit:
-            return *fault[:2], f"the file ends here, and the segment after it says {task.end} bytes of it count"
-        return fault
-    if _link_after(file, byte + 1):
-        return fault
-    _leave_tail(file, result, position - before, byte)
-    return None
+    if task.end is not None and limit < task.end and byte + FRAME > limit:
+        reason = f"the file ends here, and the segment after it says {task.end} bytes of it count"
+    elif (task.is_last or task.end is None) and not link_after(file, byte + 1):
+        result.uncommitted = position - before
+        result.torn = torn_bytes(file, byte)
+        return None
+    # A link stands at the last position of its group, a record at the next one.
+    return (position if _kind_before(file, byte, frame) in (LINK, SEAL) else position + 1), byte, reason
 
 
-def _was_link(file: FileIO, byte: int, frame: bytes) -> bool:
-    if len(frame) < FRAME or int.from_bytes(frame[1:4], "big") != LINK_SIZE - FRAME:
-        return False
-    rest = read_at(file, byte + 1, LINK_SIZE - 1)
-    return any(frame_is_whole(bytes([kind]) + rest) for kind in (LINK, SEAL))
+def _kind_before(file: FileIO, byte: int, frame: bytes) -> int:
+    """What kind the frame had before it was changed: the one that its CRC fits, or else what it says."""
+    if len(frame) < FRAME:
+        return 0
+    whole = frame[1:FRAME] + read_at(file, byte + FRAME, int.from_bytes(frame[1:4], "big"))
+    return next((kind for kind in (MESSAGE, *_SIZES) if frame_is_whole(bytes([kind]) + whole)), frame[0])
 
 
-def _link_after(file: FileIO, byte: int) -> bool:
+def link_after(file: FileIO, byte: int) -> bool:
     """Whether a whole link stands somewhere from `byte` on: then what is before it was once whole, too."""
     while True:
         data = read_at(file, byte, _CHUNK)
@@ -141,15 +140,24 @@ def _link_after(file: FileIO, byte: int) -> bool:
         byte += _CHUNK - LINK_SIZE + 1
 
 
-def _leave_tail(file: FileIO, result: Checked, messages: int, byte: int) -> None:
-    """The end of a segment that no link confirms: whole messages, then bytes of a write that was cut short."""
-    result.uncommitted = messages
+def torn_bytes(file: FileIO, byte: int) -> int:
+    """How many bytes there are from `byte` on, without the zeros at the end."""
     at, torn = byte, 0
     while data := read_at(file, at, _CHUNK):
         if used := len(data.rstrip(b"\0")):
             torn = at + used - byte
         at += len(data)
-    result.torn = torn
+    return torn
+
+
+def is_begun(file: FileIO, data: bytes) -> bool:
+    """Whether `data`, what a last segment begins with, is a header that is not written to its end yet.
+
+    Its first group is written in one go with it: where a link stands, the header once stood, too.
+    """
+    expected = bytes([HEADER]) + data[1:FRAME] + HEADER_MAGIC
+    written = data[: len(expected)].rstrip(b"\0")
+    return (not data or not data[0] or expected.startswith(written)) and not link_after(file, 0)
 
 
 def _at_end(task: Task, result: Checked, where: tuple[int, int, int, int], group: Any) -> tuple[int, int, str] | None:

@@ -167,6 +167,9 @@ class _Verifier:
         report.bytes += checked.end
         report.first = report.first or segment.first
         report.first_time = report.first_time or checked.first_time
+        if report.time and 0 < checked.first_time < report.time:
+            back = (report.time - checked.first_time) / 1e9
+            report.remark(f"{segment.name}: the clock went back by {back:.3f} s since the segment before")
         if checked.link:
             report.position, report.head, report.time = checked.link
         report.uncommitted, report.torn = checked.uncommitted, checked.torn
