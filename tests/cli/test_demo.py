@@ -11,6 +11,7 @@ FLUXRIG = str(Path(sys.executable).parent / "fluxrig")
 LIMIT_S = 60
 KEYS = {
     "polls", "values_read", "events_sent", "bytes_sent", "bytes_if_unfiltered", "missed_deadlines", "lateness_ms",
+    "archive",
 }  # fmt: skip
 
 
@@ -30,6 +31,8 @@ def test_it_ends_by_itself_and_its_last_line_is_the_summary():
     assert summary["values_read"] == 9 * summary["polls"]
     assert 9 < summary["events_sent"] < summary["values_read"]
     assert 0 < summary["bytes_sent"] < summary["bytes_if_unfiltered"]
+    assert summary["archive"]["messages"] >= summary["polls"]
+    assert summary["archive"]["verified"] is True
     assert "pressure" in result.stdout, "the table was shown"
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from fluxrig.flux import pack
+from fluxrig_tooling.archive.verify import verify
 from fluxrig_tooling.cli.common import SECONDS
 from fluxrig_tooling.cli.namespace import NamespaceView
 from fluxrig_tooling.rig import compile_rig, load
@@ -21,8 +22,10 @@ from fluxrig_tooling.sim.child import Child, running
 from fluxrig_tooling.sim.rack import METER, add_meter
 
 PLC, UNS = "plc", "uns"
-TITLE = "press → io_modbus → filter (5 %) → uns → broker          Ctrl-C ends it"
+TITLE = "press → io_modbus → archive → filter (5 %) → uns → broker    Ctrl-C ends it"
 REFRESH_S = 0.25
+EMPTY = {"messages": 0, "bytes": 0, "verified": True}
+"""What is reported of an archive that was ended before its first message."""
 
 
 @click.command("demo")
@@ -34,7 +37,7 @@ def command(seconds: float | None) -> None:
     its own, and shows what a subscriber to the broker sees. Ctrl-C drains and ends everything.
 
     The last line is one JSON object: polls, values_read, events_sent, bytes_sent, bytes_if_unfiltered,
-    missed_deadlines, lateness_ms {p50, p99, max}.
+    missed_deadlines, lateness_ms {p50, p99, max}, archive {messages, bytes, verified}.
 
     \b
     Example:
@@ -54,10 +57,11 @@ async def _demo(seconds: float | None) -> dict[str, Any] | None:
             flux = Path(folder) / "press.flux"
             flux.write_bytes(_compiled(plant.first["modbus_port"], plant.first["mqtt_port"]))
             with NamespaceView("127.0.0.1", plant.first["mqtt_port"], TITLE) as view:
-                async with running("fluxrig_tooling.sim.rack", str(flux)) as rack:
+                state = Path(folder) / "state"
+                async with running("fluxrig_tooling.sim.rack", str(flux), str(state)) as rack:
                     click.echo("the Rack is running", err=True)
                     await _watch(view, seconds)
-                    return await _summary(rack)
+                    return await _summary(rack, state / "archive")
 
 
 def _compiled(modbus_port: int, mqtt_port: int) -> bytes:
@@ -93,7 +97,7 @@ async def _watch(view: NamespaceView, seconds: float | None) -> None:
         task.uncancel()
 
 
-async def _summary(rack: Child) -> dict[str, Any] | None:
+async def _summary(rack: Child, archive: Path) -> dict[str, Any] | None:
     stats = await rack.end()
     if stats is None:
         return None
@@ -107,13 +111,25 @@ async def _summary(rack: Child) -> dict[str, Any] | None:
         "bytes_if_unfiltered": gears[METER]["bytes"],
         "missed_deadlines": stats["missed"],
         "lateness_ms": {key: ticker[f"late_us_{key}"] / 1000 for key in ("p50", "p99", "max")},
+        "archive": _verified(archive) if stats["archive"]["archived"] else dict(EMPTY),
     }
+
+
+def _verified(archive: Path) -> dict[str, Any]:
+    report = verify(archive)
+    return {"messages": report.messages, "bytes": report.bytes, "verified": report.ok}
 
 
 def _in_words(stats: dict[str, Any]) -> str:
     whole = stats["bytes_if_unfiltered"]
+    archive = stats["archive"]
+    chain = "their chain of hashes is whole" if archive["verified"] else "their chain of hashes is BROKEN"
     share = f"{100 * stats['bytes_sent'] / whole:.0f} % of the bytes" if whole else "nothing read, so no share"
-    return (
-        f"{stats['values_read']} values read in {stats['polls']} polls, {stats['missed_deadlines']} deadlines missed; "
-        f"{stats['events_sent']} events sent ({share} that sending every value takes)."
+    return "\n\n".join(
+        click.wrap_text(text, 80)
+        for text in (
+            f"{stats['values_read']} values read in {stats['polls']} polls, {stats['missed_deadlines']} deadlines "
+            f"missed; {stats['events_sent']} events sent ({share} that sending every value takes).",
+            f"{archive['messages']} messages archived before anything left, in {archive['bytes']} bytes: {chain}.",
+        )
     )

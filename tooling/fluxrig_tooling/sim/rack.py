@@ -1,13 +1,13 @@
 """The demo's Rack, as a process of its own, as on a gateway: nothing else shares its interpreter.
 
-`python -m fluxrig_tooling.sim.rack RIG.flux` prints {"ready": true}, runs the compiled rig until its standard input
-closes, drains, and prints the Rack's statistics. `add_meter` is what the demo adds to the rig beforehand.
+`python -m fluxrig_tooling.sim.rack RIG.flux STATE` prints {"ready": true}, runs the compiled rig, with its files in the
+folder STATE, until its standard input closes, drains, and prints the Rack's statistics. `add_meter` is what the demo
+adds to the rig beforehand.
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -39,5 +39,4 @@ async def main(flux: bytes, state_dir: str) -> None:
 
 if __name__ == "__main__":
     ignore_interrupts()
-    with tempfile.TemporaryDirectory() as state:
-        run(main(Path(sys.argv[1]).read_bytes(), state))
+    run(main(Path(sys.argv[1]).read_bytes(), sys.argv[2]))
