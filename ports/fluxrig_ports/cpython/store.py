@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from fluxrig.errors import LocalError
@@ -80,11 +81,16 @@ def make_folder(folder: Path, mode: int = 0o700) -> None:
 def replace_file(path: Path, data: bytes) -> None:
     """Give `path` the content `data`, whole, or leave it as it is: after a power cut too. OSError."""
     unfinished = path.with_name(path.name + _UNFINISHED)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink()  # a full disk has no room for it
+        raise
     sync_folder(path.parent)
 
 

@@ -73,10 +73,17 @@ def names_in(folder: str) -> list[str]:
 
 def replace_file(path: str, data: bytes) -> None:
     """Give `path` the content `data`, whole, or leave it as it is: after a power cut too. OSError."""
-    with open(path + _UNFINISHED, "wb") as file:
-        file.write(data)
-        file.flush()
-    os.rename(path + _UNFINISHED, path)
+    try:
+        with open(path + _UNFINISHED, "wb") as file:
+            file.write(data)
+            file.flush()
+        os.rename(path + _UNFINISHED, path)
+    except OSError:
+        try:
+            os.remove(path + _UNFINISHED)  # a full disk has no room for it
+        except OSError:
+            pass
+        raise
 
 
 def make_folder(path: str) -> None:
