@@ -52,15 +52,24 @@ _FIXED = ">8s16sQQQQ32s"
 _FIXED_SIZE = 88
 
 
-def frame_head(kind: int, body: bytes) -> bytes:
-    """The 8 bytes before `body`."""
-    head = pack(">I", kind << 24 | len(body))
-    return head + pack(">I", crc32(body, crc32(head)))
-
-
 def pack_frame(kind: int, body: bytes) -> bytes:
     """A whole frame."""
-    return frame_head(kind, body) + body
+    head = pack(">I", kind << 24 | len(body))
+    return head + pack(">I", crc32(body, crc32(head))) + body
+
+
+def message_frames(bodies: list) -> list:
+    """The frames of messages in pieces: the 8 bytes before a body, and the body, by turns."""
+    begun: dict = {}  # {length: CRC-32 of the first 4 bytes}: messages of one poller are alike
+    frames = []
+    for body in bodies:
+        length = len(body)
+        word = MESSAGE << 24 | length
+        if length not in begun:
+            begun[length] = crc32(pack(">I", word))
+        frames.append(pack(">II", word, crc32(body, begun[length])))
+        frames.append(body)
+    return frames
 
 
 def pack_link(kind: int, position: int, time: int, head: bytes) -> bytes:

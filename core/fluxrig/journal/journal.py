@@ -20,12 +20,11 @@ from fluxrig.journal.frames import (
     LINK,
     LINK_SIZE,
     MAX_BODY,
-    MESSAGE,
     NO_HEAD,
     SEAL,
     Header,
     chain,
-    frame_head,
+    message_frames,
     pack_frame,
     pack_link,
     segment_name,
@@ -72,13 +71,13 @@ class Journal:
         self._entropy = entropy
         self._before: tuple = (0, 0, NO_HEAD)  # what the header of the last segment says of the one before
         self._appender: Appender | None = None
-        self._pending: list = []  # head of the frame and body, by turns
+        self._pending: list = []  # bodies of frames
         self._pending_bytes = 0
         self._moved: set = set()  # cursors that are to be written
 
     @property
     def pending(self) -> int:
-        return len(self._pending) // 2
+        return len(self._pending)
 
     @property
     def pending_bytes(self) -> int:
@@ -110,7 +109,6 @@ class Journal:
         """Take a message, as bytes that nobody changes any more. LocalError when it is too long for a frame."""
         if len(data) > MAX_BODY:
             raise LocalError(f"a message of {len(data)} bytes is longer than the {MAX_BODY} of a record")
-        self._pending.append(frame_head(MESSAGE, data))
         self._pending.append(data)
         self._pending_bytes += FRAME + len(data)
 
@@ -146,7 +144,7 @@ class Journal:
         group, size = self._take_group()
         moved, self._moved = self._moved, set()
         first = self.durable + 1
-        self.in_flight = len(group) // 2
+        self.in_flight = len(group)
         try:
             if group or moved:
                 await self._write(group, size, moved)
@@ -162,9 +160,9 @@ class Journal:
 
     def forget(self, count: int) -> None:
         """Drop the `count` oldest messages that wait: they will never have a position."""
-        for data in self._pending[1 : 2 * count : 2]:
+        for data in self._pending[:count]:
             self._pending_bytes -= FRAME + len(data)
-        del self._pending[: 2 * count]
+        self._pending = self._pending[count:]
 
     async def seal(self) -> None:
         """End the segment, if one was begun and has messages, with a seal. The next group begins another one."""
@@ -182,33 +180,32 @@ class Journal:
         await self.volume.close()
 
     def _take_group(self) -> tuple:
-        """(frames, their bytes) of the next group."""
+        """(messages, bytes of their frames) of the next group."""
         group = self._pending
         if self._pending_bytes <= self.MAX_GROUP:
             self._pending = []
             return group, self._pending_bytes
         size = count = 0
-        while count < len(group):
-            grown = size + FRAME + len(group[count + 1])
+        for data in group:
+            grown = size + FRAME + len(data)
             if count and grown > self.MAX_GROUP:
                 break
             size = grown
-            count += 2
+            count += 1
         self._pending = group[count:]
         return group[:count], size
 
     async def _write(self, group: list, size: int, moved: set) -> None:
-        messages = len(group) // 2
+        messages = len(group)
         if self._appender is None:
-            await self._begin_segment(group, messages)
+            await self._begin_segment(group)
             return
-        if moved:
-            group = group + self._cursor_frames(moved)
+        frames = message_frames(group) + self._cursor_frames(moved)
         # What would make it longer than a segment ends it: one link less, and one wait for the disk.
         full = messages and self.segments[-1].end + size + 2 * LINK_SIZE > self.segment_bytes
-        await self._write_group(group, messages, SEAL if full else LINK)
+        await self._write_group(frames, messages, SEAL if full else LINK)
 
-    async def _begin_segment(self, group: list, messages: int) -> None:
+    async def _begin_segment(self, group: list) -> None:
         first = self.durable + 1
         if self.segments and self.segments[-1].first == first:
             # It has no message, so nobody holds a position or a head of it: the new one takes its place. From here on
@@ -223,8 +220,8 @@ class Journal:
         header = Header(self.id, first, created, self._before[0], self._before[1], self._before[2], self.machine).pack()
         self._appender = await self.volume.create(name, self.segment_bytes)
         # Header and group are one write: a segment is there with its first group, or not at all.
-        frames = self._cursor_frames(self.cursors) + group
-        await self._write_group(frames, messages, LINK, header)
+        frames = self._cursor_frames(self.cursors) + message_frames(group)
+        await self._write_group(frames, len(group), LINK, header)
         self.segments[-1].created = created
 
     async def _write_group(self, frames: list, messages: int, kind: int, header: bytes = b"") -> None:
