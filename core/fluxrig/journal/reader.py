@@ -122,7 +122,7 @@ class Reader:
     async def _pass_damage(self) -> None:
         """Go on behind what cannot be read: in this segment where that is possible, else in the next one."""
         assert self._window is not None
-        behind = await group_after(self._window, self._offset)
+        behind = await group_after(self._window, self._offset, self._next - 1)
         if behind is None:
             self._skip_to(self._after())
             return

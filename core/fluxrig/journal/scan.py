@@ -74,10 +74,10 @@ async def read_header(volume, name: str) -> Header | None:
         return None
 
 
-async def group_after(window: Window, offset: int):
+async def group_after(window: Window, offset: int, before: int):
     """(byte, last position, head) behind a group that is not readable at `offset`, where another one follows it.
 
-    None when none does. Groups are written one after the other, each when the one before is durable: a group that was
+    `before` is the position before `offset`. None when no group follows. Groups are written one after the other, each when the one before is durable: a group that was
     torn is therefore the last one, and no frame follows its link. What another group follows was once whole.
     """
     link = await _find_link(window, offset + 1)
@@ -85,7 +85,9 @@ async def group_after(window: Window, offset: int):
         found = await window.frame(link)
         if found is not None:
             position, _, head = unpack_link(found[1][FRAME:])
-            if await window.frame(link + LINK_SIZE) is not None:
+            # A message may hold what looks like a link; one whose messages would not fit in between it is not.
+            fits = before <= position <= before + (link - offset) // FRAME
+            if fits and await window.frame(link + LINK_SIZE) is not None:
                 return link + LINK_SIZE, position, head
         link = await _find_link(window, link + 1)
     return None
@@ -204,7 +206,7 @@ class Scan:
 
     async def _is_damage(self) -> bool:
         """Nothing whole stands at `end`. Whether something did once, and then go on behind it."""
-        found = await group_after(self._window, self.end)
+        found = await group_after(self._window, self.end, self.position)
         if found is None:
             return False
         self.damage.append((self.end, self.position, found[1] + 1))
