@@ -17,6 +17,29 @@ ID_SIZE = 16
 
 _KEYS = ["flux", "payload", "signatures"]
 
+_DAY_MS = 86_400_000
+
+_ARCHIVE = {
+    "checkpoint_ms": (1, 36_500 * _DAY_MS),
+    "commit_bytes": (0, 1 << 30),
+    "commit_count": (1, 1 << 16),
+    "commit_ms": (0, _DAY_MS),
+    "keep_ms": (0, 36_500 * _DAY_MS),
+    "max_bytes": (0, 1 << 62),
+    "ram_bytes": (1, 1 << 30),
+    "segment_bytes": (0, 1 << 30),
+}
+"""The least and the most of each number in `archive`. What they mean is in `fluxrig.rack`."""
+
+_POLICIES = ("block", "drop_oldest", "drop_oldest_sent")
+
+_DELIVERY = {
+    "max_attempts": (1, (1 << 16) - 1),
+    "retry_max_ms": (1, _DAY_MS),
+    "retry_min_ms": (1, _DAY_MS),
+}
+"""The same of what a guaranteed wire has."""
+
 
 def pack(rig: dict) -> bytes:
     """The file for a compiled rig. The same rig gives the same bytes.
@@ -59,6 +82,28 @@ def _check_rig(rig) -> None:
         _check_gear(f"gears[{index}]", gear)
     for index, wire in enumerate(rig["wires"]):
         _check_wire(f"wires[{index}]", wire, len(rig["gears"]))
+    if "archive" in rig:
+        _check_archive(rig["archive"])
+    elif "guaranteed" in [wire[4] for wire in rig["wires"]]:
+        raise _wrong("archive", "a rig with guaranteed wires has one")
+
+
+def _check_archive(archive) -> None:
+    _expect("archive", archive, dict)
+    _check_numbers("archive", {key: archive[key] for key in archive if key != "policy"}, _ARCHIVE)
+    if archive.get("policy") not in _POLICIES:
+        raise _wrong("archive.policy", f"expected {', '.join(_POLICIES)}")
+
+
+def _check_numbers(path: str, values: dict, limits: dict) -> None:
+    """`values` has the keys of `limits` and no others, each a whole number within its limits."""
+    for key in sorted(limits):
+        least, most = limits[key]
+        _expect(f"{path}.{key}", values.get(key), int)
+        if not least <= values[key] <= most:
+            raise _wrong(f"{path}.{key}", f"expected {least} to {most}, found {values[key]}")
+    if len(values) > len(limits):
+        raise _wrong(path, f"expected the keys {', '.join(sorted(limits))}")
 
 
 def _check_gear(path: str, gear) -> None:
@@ -67,6 +112,8 @@ def _check_gear(path: str, gear) -> None:
         _expect(f"{path}.{key}", gear.get(key), str)
     for key in ("config", "outputs"):
         _expect(f"{path}.{key}", gear.get(key), dict)
+    if not isinstance(gear.get("sends_outside", False), bool):
+        raise _wrong(f"{path}.sends_outside", "expected true or false")
     _check_id(f"{path}.id", gear.get("id"))
     for port, port_id in gear["outputs"].items():
         _check_id(f"{path}.outputs.{port}", port_id)
@@ -80,10 +127,19 @@ def _check_id(path: str, value) -> None:
 
 def _check_wire(path: str, wire, gears: int) -> None:
     _expect(path, wire, list)
-    if len(wire) != 5:
-        raise _wrong(path, f"expected 5 items, found {len(wire)}")
+    if not 5 <= len(wire) <= 6:
+        raise _wrong(path, f"expected 5 or 6 items, found {len(wire)}")
     for position, kind in enumerate((int, str, int, str, str)):
         _expect(f"{path}[{position}]", wire[position], kind)
+    if wire[4] not in ("hot", "guaranteed"):
+        raise _wrong(f"{path}[4]", f"there is no lane {wire[4]!r}")
+    if len(wire) != (5 if wire[4] == "hot" else 6):
+        raise _wrong(path, f"a {wire[4]} wire does not have {len(wire)} items")
+    if len(wire) == 6:
+        _expect(f"{path}[5]", wire[5], dict)
+        _check_numbers(f"{path}[5]", wire[5], _DELIVERY)
+        if wire[5]["retry_max_ms"] < wire[5]["retry_min_ms"]:
+            raise _wrong(f"{path}[5].retry_max_ms", "less than retry_min_ms")
     # Forward only: that is what makes a circle of hot wires impossible.
     if not 0 <= wire[0] < wire[2] < gears:
         raise _wrong(path, f"gears {wire[0]} to {wire[2]} of {gears}: a wire goes from a lower index to a higher one")

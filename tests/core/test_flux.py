@@ -24,6 +24,19 @@ def rig(**changes):
     return whole
 
 
+def archive(**changes):
+    whole = {"keep_ms": 0, "max_bytes": 1 << 30, "policy": "block", "segment_bytes": 0, "commit_ms": 1000}
+    whole.update({"commit_bytes": 0, "commit_count": 64, "checkpoint_ms": 60_000, "ram_bytes": 8192})
+    whole.update(changes)
+    return whole
+
+
+def guaranteed(**changes):
+    delivery = {"max_attempts": 5, "retry_min_ms": 500, "retry_max_ms": 60_000}
+    delivery.update(changes)
+    return [0, "out", 1, "in", "guaranteed", delivery]
+
+
 def packed(value, **changes):
     outer = {"flux": 1, "payload": cbor.dumps(value), "signatures": []}
     outer.update(changes)
@@ -36,6 +49,11 @@ def refused(data):
 
 def test_a_rig_comes_out_as_it_went_in():
     assert unpack(pack(rig())) == rig()
+
+
+def test_an_archive_a_guaranteed_wire_and_a_gear_that_sends_outside_come_out_too():
+    whole = rig(archive=archive(), wires=[guaranteed()], gears=[gear("a"), gear("b", sends_outside=True)])
+    assert unpack(pack(whole)) == whole
 
 
 def test_the_file_is_the_documented_bytes():
@@ -125,9 +143,69 @@ def test_a_wrong_value_is_named_by_its_path():
         (rig(wires=[[0, "out", True, "in", "hot"]]), "wires[0][2]"),
         (rig(wires=[[0, "out", 1, None, "hot"]]), "wires[0][3]"),
         (rig(wires=[[0, "out", 1, "in", 0]]), "wires[0][4]"),
+        (rig(wires=[[0, "out", 1, "in", "warm"]]), "wires[0][4]"),
+        (rig(gears=[gear(sends_outside=1)], wires=[]), "gears[0].sends_outside"),
+        (rig(gears=[gear(sends_outside=None)], wires=[]), "gears[0].sends_outside"),
+        (rig(archive=None), "archive"),
+        (rig(archive=[]), "archive"),
+        (rig(archive={}), "archive.checkpoint_ms"),
+        (rig(archive=archive(more=1)), "archive"),
     ):
         exc = refused(packed(value))
         assert exc.path == path, (path, str(exc))
+
+
+def test_numbers_of_the_archive_have_their_bounds():
+    for key, most in (
+        ("keep_ms", 36_500 * 86_400_000),
+        ("max_bytes", 1 << 62),
+        ("segment_bytes", 1 << 30),
+        ("commit_ms", 86_400_000),
+        ("commit_bytes", 1 << 30),
+        ("commit_count", 1 << 16),
+        ("checkpoint_ms", 36_500 * 86_400_000),
+        ("ram_bytes", 1 << 30),
+    ):
+        unpack(packed(rig(archive=archive(**{key: most}))))
+        for value in (-1, most + 1, 1.0, True, "1", None, [1], 1 << 63):
+            exc = refused(packed(rig(archive=archive(**{key: value}))))
+            assert exc.path == "archive." + key, (value, str(exc))
+        cut = archive()
+        del cut[key]
+        assert refused(packed(rig(archive=cut))).path == "archive." + key
+    for value in ("drop", "", None, 1, ["block"], {}):
+        assert refused(packed(rig(archive=archive(policy=value)))).path == "archive.policy"
+    for policy in ("block", "drop_oldest_sent", "drop_oldest"):
+        assert unpack(packed(rig(archive=archive(policy=policy))))["archive"]["policy"] == policy
+
+
+def test_a_guaranteed_wire_says_how_it_tries_again_and_a_hot_one_does_not():
+    for wire in (
+        [0, "out", 1, "in", "guaranteed"],
+        guaranteed() + [1],
+        guaranteed()[:4] + ["hot", guaranteed()[5]],
+    ):
+        assert refused(packed(rig(archive=archive(), wires=[wire]))).path == "wires[0]"
+    for delivery, path in (
+        (None, ""),
+        ([], ""),
+        (5, ""),
+        ({}, ".max_attempts"),
+        (guaranteed(more=1)[5], ""),
+        (guaranteed(max_attempts=0)[5], ".max_attempts"),
+        (guaranteed(max_attempts=65_536)[5], ".max_attempts"),
+        (guaranteed(max_attempts=True)[5], ".max_attempts"),
+        (guaranteed(retry_min_ms=0)[5], ".retry_min_ms"),
+        (guaranteed(retry_min_ms=1.5)[5], ".retry_min_ms"),
+        (guaranteed(retry_max_ms=86_400_001)[5], ".retry_max_ms"),
+        (guaranteed(retry_max_ms=499)[5], ".retry_max_ms"),
+    ):
+        exc = refused(packed(rig(archive=archive(), wires=[guaranteed()[:5] + [delivery]])))
+        assert exc.path == "wires[0][5]" + path, (delivery, str(exc))
+
+
+def test_guaranteed_wires_want_an_archive():
+    assert refused(packed(rig(wires=[guaranteed()]))).path == "archive"
 
 
 def test_a_key_that_is_missing_is_wrong_too():

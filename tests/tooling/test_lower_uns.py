@@ -46,6 +46,7 @@ def test_a_topic_has_the_levels_of_the_gear_its_tag_comes_from():
     rig = model()
     assert rig.gear("uns").compiled["sources"] == [
         [rig.gear("p1").id, {"y": "acme/mvd/rack-line/y", "x": "acme/mvd/rack-line/x"}],
+        [rig.gear("archive-p1").id, {"checkpoint": "acme/mvd/rack-line/_rack/r1/archive-p1/checkpoint"}],
         [rig.gear("p2").id, {"x": "acme/mvd/own/two/x"}],
     ]
 
@@ -57,6 +58,20 @@ def test_tags_that_no_gear_declares_stand_below_the_levels_of_the_uns_gear():
 
 def test_the_status_stands_below_the_levels_of_the_rack():
     assert lowered()["status"] == "acme/mvd/rack-line/_rack/r1"
+
+
+def test_checkpoints_stand_below_the_rack_whatever_they_pass_on_their_way():
+    through = RIG + "  - {from: [p1, p2], to: archive}\n  - {from: archive.checkpoint, to: screen}\n"
+    through = through.replace("- {name: edge", "- {name: archive, type: correlator}\n  - {name: edge")
+    through = through.replace("- {name: edge", "- {name: screen, type: console}\n  - {name: edge")
+    through = through.replace(
+        "  - {from: p1, to: edge}\n  - {from: [edge, p2], to: uns}\n", "  - {from: p1, to: edge}\n"
+    )
+    rig = model(through + "  - {from: [edge, screen], to: uns}\n")
+    archive = [rig.gear("archive").id, {"checkpoint": "acme/mvd/rack-line/_rack/r1/archive/checkpoint"}]
+    assert archive in rig.gear("uns").compiled["sources"]
+    # Only checkpoints come by that wire: nothing of what has been archived.
+    assert [tag.gear for tag in rig.tags_into(rig.gear("uns"))] == ["p1", "p1"]
 
 
 def test_the_broker_and_its_defaults():
@@ -142,5 +157,5 @@ def test_a_source_without_levels_is_warned_of():
     )
     rig, problems = load_text(bare.replace("uns: {area: gateway}, ", ""))
     assert rig
-    assert [problem.message for problem in problems] == ["the topics have no levels above the tag"]
+    assert [problem.message for problem in problems.warnings] == ["the topics have no levels above the tag"]
     assert rig.gear("uns").compiled["status"] == "_rack/r1"

@@ -112,16 +112,25 @@ def test_what_cannot_run_is_not_compiled():
         compile_rig(rig, "r3")
     with pytest.raises(LocalError, match="has 2 racks: say which one of r1, r2"):
         compile_rig(rig)
-    guaranteed = model(RIG.replace("{from: plc, to: edge}", "{from: plc, to: edge, lane: guaranteed}"))
-    with pytest.raises(LocalError, match=r"rig\.yaml:16:33: guaranteed wires are not supported by this release yet"):
-        compile_rig(guaranteed, "r1")
-    assert compile_rig(guaranteed, "r2")["gears"]
 
 
-def test_a_guaranteed_wire_closes_no_hot_circle():
-    text = RIG + "  - {from: screen, to: edge, lane: guaranteed}\n"
-    rig, problems = load_text(text)
-    assert rig and [problem.line for problem in problems.warnings] == [11, 18]
+def test_a_guaranteed_wire_says_how_it_tries_again():
+    wire = "{from: plc, to: edge, lane: guaranteed%s}"
+    default = compile_rig(model(RIG.replace("{from: plc, to: edge}", wire % "")), "r1")["wires"]
+    times = {"max_attempts": 5, "retry_min_ms": 500, "retry_max_ms": 60_000}
+    assert default[1] == [0, "out", 1, "in", "guaranteed", times]
+    assert [len(each) for each in default] == [5, 6, 5, 5]
+    some = ", delivery: {max_attempts: 1, retry_max: 2m}"
+    changed = compile_rig(model(RIG.replace("{from: plc, to: edge}", wire % some)), "r1")["wires"]
+    assert changed[1][5] == {"max_attempts": 1, "retry_min_ms": 500, "retry_max_ms": 120_000}
+
+
+def test_a_guaranteed_wire_closes_a_circle_too():
+    rig, problems = load_text(RIG + "  - {from: screen, to: edge, lane: guaranteed}\n")
+    (problem,) = problems.errors
+    assert rig is None and (problem.line, problem.column) == (15, 12)
+    assert problem.message == "the wires screen -> edge -> screen form a circle"
+    assert "restarts included" in problem.hint
 
 
 @st.composite

@@ -22,6 +22,7 @@ gears:
   - {name: edge, type: filter, config: {deadband: 5%}}
 wires:
   - {from: plc, to: [edge]}
+  - {from: plc.err, to: [edge], lane: guaranteed, delivery: {max_attempts: 9, retry_min: 1s}}
 """
 
 
@@ -50,7 +51,12 @@ def test_a_good_rig_is_not_underlined(path):
         ("deadband: 5%", "deadbend: 5%", "$.gears[1].config"),
         ("every: 1s", "every: 5", "$.gears[0].config.every"),
         ("type: int16", "type: int17", "$.gears[0].config.tags.x.type"),
-        ("to: [edge]", "to: []", "$.wires[0].to"),
+        ("plc, to: [edge]", "plc, to: []", "$.wires[0].to"),
+        ("lane: guaranteed, ", "", "$.wires[1]"),
+        ("lane: guaranteed, ", "lane: hot, ", "$.wires[1].lane"),
+        ("max_attempts: 9", "max_attempts: 0", "$.wires[1].delivery.max_attempts"),
+        ("retry_min: 1s", "retry_min: 1", "$.wires[1].delivery.retry_min"),
+        ("retry_min: 1s", "retry: 1s", "$.wires[1].delivery"),
         ("fluxrig: 1", "fluxrig: 7", "$.fluxrig"),
         ("config: {link", "konfig: {link", "$.gears[0]"),
         ("type: filter", "type: filter, for_each: [{host: h}]", "$.gears[1].for_each[0]"),

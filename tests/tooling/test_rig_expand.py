@@ -175,9 +175,9 @@ def test_ports_racks_and_single_instances_can_be_named():
 
 
 def test_the_lane_is_that_of_each_wire():
-    rig, problems = load_text(RIG.replace("to: screen}", "to: screen, lane: guaranteed}"))
-    assert rig and [wire.lane for wire in rig.wires] == ["guaranteed", "guaranteed"]
-    assert [each.message for each in problems.warnings] == ["this release does not support guaranteed wires yet"]
+    rig = loaded(RIG.replace("to: screen}", "to: screen, lane: guaranteed, delivery: {max_attempts: 2}}"))
+    assert [wire.lane for wire in rig.wires] == ["guaranteed", "guaranteed"]
+    assert [wire.delivery.max_attempts for wire in rig.wires if wire.delivery] == [2, 2]
 
 
 def test_an_unknown_name_is_told_the_gear_that_stands_for_several():

@@ -40,9 +40,12 @@ def command(rig: Path, rack: str | None, as_json: bool) -> None:
     from fluxrig_tooling.rig.loader import draft
     from fluxrig_tooling.rig.lower.io_modbus import lines_of
     from fluxrig_tooling.rig.lower.io_modbus.report import report
+    from fluxrig_tooling.rig.problems import INFO
 
     refuse_compiled(rig)
-    model, problems = draft(rig)
+    model, said = draft(rig)
+    # What there is to know beside mistakes is not about lines.
+    problems = [problem for problem in said if problem.severity != INFO]
     for problem in problems:
         click.echo(str(problem), err=True)
     # What could not be read would be missing from the lines.
@@ -57,13 +60,12 @@ def command(rig: Path, rack: str | None, as_json: bool) -> None:
     lines = [line for line in lines_of(model) if rack in (None, line.rack)]
     documents = [report(line) for line in lines]
     if as_json:
-        ok = not problems.errors
-        print_json({"ok": ok, "problems": [problem.as_dict() for problem in problems], "lines": documents})
+        print_json({"ok": not said.errors, "problems": [problem.as_dict() for problem in problems], "lines": documents})
     elif lines:
-        click.echo("\n\n".join("\n".join(_page(line, found)) for line, found in zip(lines, documents, strict=True)))
+        click.echo("\n\n".join("\n".join(_page(line, each)) for line, each in zip(lines, documents, strict=True)))
     else:
         click.echo("no gear polls Modbus units")
-    if problems.errors:
+    if said.errors:
         raise SystemExit(1)
 
 

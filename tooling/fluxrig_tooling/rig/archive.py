@@ -11,11 +11,8 @@ from typing import Any
 
 from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
-from fluxrig_tooling.rig.model import GUARANTEED, GearSpec, Problems, RackSpec, RigModel
+from fluxrig_tooling.rig.model import CHECKPOINT, GUARANTEED, GearSpec, Problems, RackSpec, RigModel
 from fluxrig_tooling.rig.units import DURATIONS, duration_text, size_text
-
-CHECKPOINT = "checkpoint"
-"""The output of a correlator that says where its chain stands."""
 
 CPYTHON, MICROPYTHON = "cpython", "micropython"
 
@@ -41,8 +38,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "ram": 8 << 10,
     },
 }
-"""By interpreter; durations in milliseconds, sizes in bytes. A `keep` of 0 is any age, a `max_size` of 0 a quarter of the
-file system, `commit_bytes` of 0 one block of the flash, or 256 KiB where there are none."""
+"""By interpreter; durations in milliseconds, sizes in bytes. A `keep` of 0 is any age, a `max_size` of 0 a quarter of
+the file system, `commit_bytes` of 0 one block of the flash, or 256 KiB where there are none."""
 
 _LIMITS = {
     "keep": (1000, None),
@@ -69,12 +66,10 @@ def check_archives(rig: RigModel, problems: Problems) -> None:
 
 
 def archive_of(rig: RigModel, rack: str) -> dict[str, Any] | None:
-    """The archive in the compiled rig (see `fluxrig.rack`). None for a rack without correlators and guaranteed wires."""
+    """`archive` of the compiled rig, see `fluxrig.rack`. None for a rack without correlators and guaranteed wires."""
     if not needs_archive(rig, rack):
         return None
-    values = dict(DEFAULTS[board.load(rig.rack(rack).board).target])
-    for gear in _correlators(rig, rack):
-        values |= {key: gear.config[key] for key in values.keys() & gear.config.keys()}
+    values = _settings(rig, rack, board.load(rig.rack(rack).board).target)
     return {
         "keep_ms": values["keep"],
         "max_bytes": values["max_size"],
@@ -94,6 +89,14 @@ def needs_archive(rig: RigModel, rack: str) -> bool:
     return guaranteed or any(_correlators(rig, rack))
 
 
+def _settings(rig: RigModel, rack: str, target: str) -> dict[str, Any]:
+    """What holds for the archive of a rack whose interpreter is `target`."""
+    values = dict(DEFAULTS[target])
+    for gear in _correlators(rig, rack):
+        values |= {key: gear.config[key] for key in values if key in gear.config}
+    return values
+
+
 def _correlators(rig: RigModel, rack: str) -> Iterator[GearSpec]:
     return (gear for gear in rig.gears_of(rack) if gear.manifest.archives)
 
@@ -106,9 +109,6 @@ def _check_limits(gear: GearSpec, problems: Problems) -> None:
         text = duration_text if _is_duration(gear, key) else size_text
         expected = f"{text(least)} or more" if most is None else f"{text(least)} to {text(most)}"
         problems.error(gear.at(key), f"{key}: expected {expected}")
-    if gear.config.get("commit_bytes", 0) > gear.config.get("ram", gear.config.get("commit_bytes", 0)):
-        message = "commit_bytes: more than `ram`, which holds what is not durable yet"
-        problems.error(gear.at("commit_bytes"), message, "write less, or a larger `ram:`")
 
 
 def _check_agreement(gears: list[GearSpec], problems: Problems) -> None:
@@ -136,7 +136,11 @@ def _check_room(rig: RigModel, rack: RackSpec, problems: Problems) -> None:
     if needs_archive(rig, rack.name) and "store" not in found.capabilities:
         message = f"board {rack.board!r} has no store, which the archive of this rack needs"
         problems.error(rack.board_at, message, "what leaves a rack is archived on it: choose a board with a store")
+    values = _settings(rig, rack.name, found.target)
     for gear in _correlators(rig, rack.name):
+        if "commit_bytes" in gear.config and values["commit_bytes"] > values["ram"]:
+            message = f"commit_bytes: more than the {size_text(values['ram'])} of RAM for what is not durable yet"
+            problems.error(gear.at("commit_bytes"), message, "write less, or a larger `ram:`")
         if found.flash and gear.config.get("max_size", 0) > found.flash:
             message = f"max_size: board {rack.board!r} has {size_text(found.flash)} of flash"
             problems.error(gear.at("max_size"), message, "leave it out for a quarter of the file system")

@@ -13,7 +13,7 @@ No Gear's code is imported here. A type that exists twice is refused, whichever 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,7 +41,7 @@ class Catalog:
         self._manifests: dict[str, Manifest] = {}
         for name, (module, class_name) in registry.types().items():
             if (_HOME / name / FILE).is_file():
-                self._add(name, BUILT_IN, partial(read_manifest, _HOME / name, module, class_name, BUILT_IN))
+                self._add(name, BUILT_IN, partial(_built_in, _HOME / name, module, class_name))
         for point in entry_points(group=GROUP):
             self._add(point.name, f"in the package of {point.value}", partial(_from_entry_point, point))
         if folder:
@@ -92,6 +92,12 @@ def _join_package(manifest: Manifest) -> None:
             raise LocalError(f"gear type {manifest.type!r} is in {home} and, for another rig, in {portion}")
     if home not in portions:
         portions.append(home)
+
+
+@cache
+def _built_in(folder: Path, module: str, class_name: str) -> Manifest:
+    """Once a process: checking the manifests takes longer than anything else in reading a small rig."""
+    return read_manifest(folder, module, class_name, BUILT_IN)
 
 
 def _from_entry_point(point: EntryPoint) -> Manifest:

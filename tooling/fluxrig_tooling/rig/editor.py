@@ -12,6 +12,7 @@ from fluxrig_tooling.device import board
 from fluxrig_tooling.rig import skeleton
 from fluxrig_tooling.rig.catalog import Catalog
 from fluxrig_tooling.rig.manifest import Manifest
+from fluxrig_tooling.rig.model import GUARANTEED
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -36,6 +37,8 @@ def rig_schema(catalog: Catalog | None = None) -> dict[str, Any]:
     schema = deepcopy(skeleton.RIG)
     schema["properties"]["fluxrig"]["enum"] = list(range(skeleton.OLDEST, skeleton.VERSION + 1))
     schema["properties"]["racks"]["items"]["properties"]["board"]["enum"] = board.names()
+    guaranteed = {"properties": {"lane": {"const": GUARANTEED}}, "required": ["lane"]}
+    schema["properties"]["wires"]["items"]["dependentSchemas"] = {"delivery": guaranteed}
     gear = schema["properties"]["gears"]["items"]
     gear["properties"]["type"] |= {
         "enum": [manifest.type for manifest in manifests],

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fluxrig.errors import LocalError
-from fluxrig_tooling.rig.archive import CHECKPOINT
 from fluxrig_tooling.rig.build import gear_id
 from fluxrig_tooling.rig.catalog import Catalog
 from fluxrig_tooling.rig.check import circles
 from fluxrig_tooling.rig.manifest import Manifest
-from fluxrig_tooling.rig.model import HOT, GearSpec, Insertion, Location, Problems, RigModel, WireSpec
+from fluxrig_tooling.rig.model import CHECKPOINT, HOT, GearSpec, Insertion, Location, Problems, RigModel, WireSpec
 from fluxrig_tooling.rig.nodes import mapping
 from fluxrig_tooling.rig.schema import FORMATS, Schema, converted, with_defaults
 from fluxrig_tooling.rig.skeleton import MAX_NAME
@@ -76,8 +75,7 @@ def covered(rig: RigModel, catalog: Catalog, problems: Problems) -> RigModel:
     gears = _with_correlators(rig, groups, manifest)
     wires = _rerouted(rig.wires, groups)
     through = replace(rig, gears=gears, wires=wires)
-    wires += _checkpoints(through, groups)
-    result = replace(rig, gears=gears, wires=wires)
+    result = replace(rig, gears=gears, wires=[*wires, *_checkpoints(through, groups)])
     result.insertions = [_insertion(result, group) for group in groups]
     return result
 
@@ -85,7 +83,9 @@ def covered(rig: RigModel, catalog: Catalog, problems: Problems) -> RigModel:
 def report(rig: RigModel, problems: Problems) -> None:
     """Say which correlators were inserted, where and why."""
     for at, alike in _by_place(rig.insertions).items():
-        wires = listed(map(str, alike[0].wires), limit=SHOWN)
+        into = [str(wire) for wire in alike[0].wires if wire.target == alike[0].gear]
+        out_of = [str(wire) for wire in alike[0].wires if wire.source == alike[0].gear]
+        wires = f"{listed(into, limit=SHOWN)}; {listed(out_of, limit=SHOWN)}"
         problems.info(at, _in_words(alike), f"its wires: {wires}")
 
 
@@ -250,21 +250,19 @@ def _checkpoints(rig: RigModel, groups: Iterable[_Group]) -> list[WireSpec]:
 
     A Rack has one archive, so those of one of its correlators are enough: a sender that gets some, gets no more.
     """
-    served = {wire.target for wire in rig.wires if _is_checkpoint(rig, wire)}
+    served: set[str] = set()
     walked: set[str] = set()
     wires = []
     for group in groups:
         for sender in _senders(rig, group.name, walked):
-            if sender.name not in served and "in" in sender.manifest.inputs:
-                served.add(sender.name)
+            if sender.name in served:
+                continue
+            served.add(sender.name)
+            if "in" in sender.manifest.inputs and not rig.checkpoints_into(sender):
                 ends = (group.name, CHECKPOINT, sender.name, "in")
                 first = group.wires[0]
                 wires.append(WireSpec(*ends, HOT, at=first.at, to_at=first.to_at, lane_at=first.lane_at))
     return wires
-
-
-def _is_checkpoint(rig: RigModel, wire: WireSpec) -> bool:
-    return wire.output == CHECKPOINT and rig.gear(wire.source).manifest.archives
 
 
 def _senders(rig: RigModel, correlator: str, walked: set[str]) -> Iterator[GearSpec]:

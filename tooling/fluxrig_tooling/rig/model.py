@@ -16,6 +16,7 @@ from fluxrig_tooling.rig.nodes import Node, key_location, location
 from fluxrig_tooling.rig.problems import Location, Problem, Problems
 
 __all__ = [
+    "CHECKPOINT",
     "GUARANTEED",
     "HOT",
     "LEVELS",
@@ -34,6 +35,9 @@ __all__ = [
 HOT = "hot"
 GUARANTEED = "guaranteed"
 
+CHECKPOINT = "checkpoint"
+"""The output of a correlator that says where the chain of its archive stands."""
+
 LEVELS = ("enterprise", "site", "area", "line", "cell")
 """The levels of a topic above the tag, from the top."""
 
@@ -42,8 +46,8 @@ LEVELS = ("enterprise", "site", "area", "line", "cell")
 class Tag:
     """A value with a name, and the source Gear it comes from.
 
-    `kind` is one of bool, int, float, text, bytes, enum; `unit` the engineering unit; `range` the lowest and highest
-    value to expect, in that unit.
+    `kind` is one of bool, int, float, text, bytes, enum, map; `unit` the engineering unit; `range` the lowest and
+    highest value to expect, in that unit; `port` the output by which it leaves.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Tag:
     kind: str
     unit: str = ""
     range: tuple[float, float] | None = None
+    port: str = "out"
 
 
 @dataclass(frozen=True)
@@ -195,8 +200,8 @@ class RigModel:
 
     def tags_into(self, gear: GearSpec) -> list[Tag]:
         """Every tag that can arrive at the gear's inputs, through gears that pass tags on, in the order of the file."""
-        sources = self._sources(gear)
-        return [tag for source in self.gears if source.name in sources for tag in source.tags or ()]
+        outputs = self._outputs_into(gear)
+        return [tag for source in self.gears for tag in source.tags or () if (source.name, tag.port) in outputs]
 
     def declares_tags_into(self, gear: GearSpec) -> bool:
         """Whether `tags_into` has all tags that can arrive: every source upstream says which it sends."""
@@ -206,9 +211,19 @@ class RigModel:
         """Whether everything upstream could be read. Else what `tags_into` lacks may only have been misspelt."""
         return self.complete and all(self.gear(source).sound for source in self._sources(gear))
 
+    def checkpoints_into(self, gear: GearSpec) -> list[GearSpec]:
+        """The correlators whose checkpoints can arrive at the gear's inputs, in the order of the file."""
+        names = {name for name, port in self._outputs_into(gear) if port == CHECKPOINT}
+        return [each for each in self.gears if each.name in names and each.manifest.archives]
+
     def _sources(self, gear: GearSpec) -> set[str]:
-        """The gears whose own tags can arrive at `gear`: they leave by `out`, and go through gears that pass tags."""
-        sources: set[str] = set()
+        """The gears whose own tags can arrive at `gear`: they leave by `out`, or beside what others have sent."""
+        outputs = self._outputs_into(gear)
+        return {name for name, port in outputs if port == "out" or self.gear(name).manifest.passes_tags}
+
+    def _outputs_into(self, gear: GearSpec) -> set[tuple[str, str]]:
+        """Gears and outputs from which something of their own making can arrive at `gear`, passed on or directly."""
+        outputs: set[tuple[str, str]] = set()
         passed = {gear.name}
         waiting = [gear]
         while waiting:
@@ -218,12 +233,11 @@ class RigModel:
                     continue
                 origin = self.gear(wire.source)
                 if not origin.passes_from(wire.output):
-                    if wire.output == "out" or origin.manifest.passes_tags:
-                        sources.add(origin.name)
+                    outputs.add((origin.name, wire.output))
                 elif origin.name not in passed:
                     passed.add(origin.name)
                     waiting.append(origin)
-        return sources
+        return outputs
 
     @cached_property
     def _gears(self) -> dict[str, GearSpec]:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from fluxrig_tooling.rig.model import LEVELS, GearSpec, Problems, RigModel, Tag
+from fluxrig_tooling.rig.model import CHECKPOINT, LEVELS, GearSpec, Problems, RigModel, Tag
 from fluxrig_tooling.rig.units import parse_secret
 
 DEFAULT_PORT = 1883
@@ -45,14 +45,20 @@ def lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
         "reconnect_min_ms": config["reconnect_min"],
         "reconnect_max_ms": config["reconnect_max"],
         "status": "/".join([*_levels(rig.rack(gear.rack).uns), STATUS_LEVEL, gear.rack]),
-        "sources": [
-            [source.id, {tag.name: _topic(rig, tag) for tag in tags if tag.gear == source.name}]
-            for source in rig.gears
-            if any(tag.gear == source.name for tag in tags)
-        ],
+        "sources": _sources(gear, rig, tags),
         "prefix": "/".join(_levels(gear.uns)),
         "max_topics": config["max_undeclared"],
     }
+
+
+def _sources(gear: GearSpec, rig: RigModel, tags: list[Tag]) -> list[list[Any]]:
+    """[gear id, {tag: topic}] of every gear with tags that arrive, in the order of the file."""
+    topics: dict[str, dict[str, str]] = {source.name: {} for source in rig.gears}
+    for tag in tags:
+        topics[tag.gear][tag.name] = _topic(rig, tag)
+    for source in rig.checkpoints_into(gear):
+        topics[source.name][CHECKPOINT] = _checkpoint_topic(rig, source)
+    return [[source.id, topics[source.name]] for source in rig.gears if topics[source.name]]
 
 
 def _levels(uns: dict[str, str]) -> list[str]:
@@ -62,6 +68,12 @@ def _levels(uns: dict[str, str]) -> list[str]:
 
 def _topic(rig: RigModel, tag: Tag) -> str:
     return "/".join([*_levels(rig.gear(tag.gear).uns), tag.name])
+
+
+def _checkpoint_topic(rig: RigModel, correlator: GearSpec) -> str:
+    """Below the state of the rack: an archive is the rack's, so that no other rack has the same topic."""
+    above = _levels(rig.rack(correlator.rack).uns)
+    return "/".join([*above, STATUS_LEVEL, correlator.rack, correlator.name, CHECKPOINT])
 
 
 def _secret(text: str | None) -> str | dict[str, str] | None:
