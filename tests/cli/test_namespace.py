@@ -3,7 +3,7 @@
 import pytest
 
 from fluxrig.decimal import Decimal
-from fluxrig_tooling.cli.namespace import Entry, read_entry, value_text
+from fluxrig_tooling.cli.namespace import Entry, is_past, read_entry, value_text
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,14 @@ def test_what_is_no_entry_is_none():
     for payload in (b"", b"20.6", b"[]", b'{"v": 1}', b'{"v": 1, "t": 1.5, "q": "good"}', b'{"v": 1, "t": 1, "q": 2}'):
         assert read_entry(payload) is None
     assert read_entry(b'{"v": null, "t": null, "q": "bad:timeout"}') == Entry(None, None, "bad:timeout")
+
+
+def test_what_is_filled_in_after_an_outage_is_no_live_value():
+    def entry(ms: int | None) -> Entry:
+        return Entry(1, ms, "good")
+
+    assert is_past(entry(1000), entry(2000), now_ms=5000)
+    for new, known in ((2000, 2000), (3000, 2000), (None, 2000), (1000, None)):
+        assert not is_past(entry(new), entry(known), now_ms=5000)
+    assert not is_past(entry(1000), None, now_ms=5000)
+    assert not is_past(entry(1000), entry(9000), now_ms=5000), "known at a time that has not come: a clock was wrong"

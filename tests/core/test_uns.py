@@ -1,58 +1,11 @@
 import asyncio
-import json
 
-from probes import chain, gear, gear_of, id_of, stop
+from expect import raises
+from probes import stop
+from uns_bench import NS, STATUS, Bench, config
 
 from fluxrig.decimal import Decimal
-from fluxrig.rack import Rack
-from fluxrig_ports.memory import MemoryHost
-
-STATUS = "acme/site/_rack/bench"
-NS = 1_000_000
-
-
-def config(**changes):
-    base = {
-        "broker": {
-            "address": "127.0.0.1",
-            "port": 1883,
-            "client_id": "bench",
-            "keepalive_s": 30,
-            "user": None,
-            "password": None,
-        },
-        "timeout_ms": 1000,
-        "reconnect_min_ms": 100,
-        "reconnect_max_ms": 1000,
-        "status": STATUS,
-        "sources": [(id_of("a"), {"p": "acme/site/p", "t": "acme/site/t"})],
-        "prefix": "acme/site",
-        "max_topics": 2,
-    }
-    base.update(changes)
-    return base
-
-
-class Bench:
-    """A Rack with source `a` and sink `uns`, and the broker it publishes to."""
-
-    def __init__(self, **changes):
-        self.host = MemoryHost(secrets={"pw": "s3cret"})
-        self.broker = self.host.network.broker
-        self.rack = Rack(self.host, chain(gear("a", "source"), gear("uns", "uns", config(**changes))))
-        self.source = gear_of(self.rack, "a")
-        self.uns = gear_of(self.rack, "uns")
-
-    async def start(self):
-        await self.rack.start()
-        await self.pass_ms(0)
-        return self
-
-    async def pass_ms(self, ms):
-        await self.host.clock.advance(ms)
-
-    def at(self, topic):
-        return json.loads(self.broker.retained[topic])
+from fluxrig.errors import LocalError
 
 
 async def test_a_tag_becomes_a_retained_topic_with_value_time_and_quality():
@@ -159,13 +112,13 @@ async def test_values_that_are_not_json_are_published_as_what_is_nearest_or_bad(
     assert bench.at("acme/site/t")["q"] == "bad:not_a_number"
 
 
-async def test_a_value_of_no_kind_is_the_senders_error_and_the_others_go_on():
+async def test_a_value_of_no_kind_is_an_error_and_the_others_go_on():
     bench = await Bench().start()
-    bench.source.emit({"p": object()})
+    raises(LocalError, bench.uns.on_in, bench.source.ctx.message({"p": object()}, bench.source.meta))
     bench.source.emit({"t": 2})
     await bench.pass_ms(0)
     assert bench.at("acme/site/t")["v"] == 2
-    assert bench.rack.stats()["gears"]["uns"]["dropped"] == 1
+    assert "acme/site/p" not in bench.broker.retained
     assert bench.uns.connects == 1
 
 
@@ -251,3 +204,24 @@ async def test_secrets_reach_the_broker_and_no_log():
     options = bench.broker.sessions[0].options
     assert (options["user"], options["password"]) == ("rig", "s3cret")
     assert not [text for _, _, text in bench.host.logged if "s3cret" in text]
+
+
+async def test_an_older_sample_never_takes_the_place_of_a_newer_one():
+    bench = await Bench().start()
+    for value, ms in ((1, 2000), (2, 1000), (3, 1999)):
+        bench.source.emit({"p": value}, ts=ms * NS)
+        await bench.pass_ms(0)
+    assert bench.published("acme/site/p") == [(1, True)]
+    assert bench.uns.superseded == 2
+    bench.source.emit({"p": 4}, ts=2000 * NS)
+    await bench.pass_ms(0)
+    assert bench.at("acme/site/p")["v"] == 4
+
+
+async def test_a_clock_that_was_set_back_does_not_stop_the_live_values():
+    bench = await Bench().start()
+    bench.source.emit({"p": 1})
+    bench.host.clock.step_wall(-3600 * 1000 * NS)
+    bench.source.emit({"p": 2})
+    await bench.pass_ms(0)
+    assert bench.at("acme/site/p")["v"] == 2

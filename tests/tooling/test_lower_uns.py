@@ -56,6 +56,12 @@ def test_tags_that_no_gear_declares_stand_below_the_levels_of_the_uns_gear():
     assert lowered()["max_topics"] == 64
 
 
+def test_the_rate_of_catching_up_has_a_default_and_can_be_set():
+    assert lowered()["backlog_rate"] == 200
+    faster = RIG.replace('broker: "mqtt://10.0.0.2"', 'broker: "mqtt://10.0.0.2", backlog_rate: 5000')
+    assert lowered(faster)["backlog_rate"] == 5000
+
+
 def test_the_status_stands_below_the_levels_of_the_rack():
     assert lowered()["status"] == "acme/mvd/rack-line/_rack/r1"
 

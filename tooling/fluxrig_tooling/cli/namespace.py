@@ -61,7 +61,7 @@ class NamespaceView:
         entry = read_entry(message.payload)
         if entry is None:
             self.unread += 1  # somebody else's topic: counted, not shown
-        else:
+        elif not is_past(entry, self.entries.get(message.topic), time.time_ns() // 1_000_000):
             self.entries[message.topic] = entry
 
     def table(self) -> Table:
@@ -80,6 +80,14 @@ class NamespaceView:
             value = Text(value_text(entry.value))
             table.add_row(Text(topic[len(prefix) :]), value, quality, age_text(entry.ms, now_ms))
         return table
+
+
+def is_past(entry: Entry, known: Entry | None, now_ms: int) -> bool:
+    """Whether `entry` is of an earlier time than the one that is `known`: a rack fills in what an outage has held up.
+
+    A time in the future is none to go by: a clock was wrong.
+    """
+    return known is not None and known.ms is not None and entry.ms is not None and entry.ms < known.ms <= now_ms
 
 
 def read_entry(payload: bytes | bytearray) -> Entry | None:

@@ -1,8 +1,12 @@
 """The Unified Namespace: one retained topic a tag, on an MQTT broker.
 
-A namespace is state, not a log: while the broker is away or slow, each topic keeps its newest sample, and what a newer
-one replaced is counted in `superseded`. Every (re)connect publishes the whole state again, because a broker may have
-lost what it retained. The history of values is the archive's business.
+A namespace is state: while the broker is away or slow, each topic keeps its newest sample. Every (re)connect publishes
+the whole state again, because a broker may have lost what it retained.
+
+By a hot wire a message brings state and nothing else: what a newer sample replaced is counted in `superseded`. By a
+guaranteed wire every sample arrives, in order. Then the newest sample of a topic is its live value, and one that comes
+late (after an outage, or because the broker is slow) is published without being retained. When the broker comes back,
+the live values come first.
 """
 
 import asyncio
@@ -10,6 +14,7 @@ import json
 
 from fluxrig.errors import LocalError, TransientError
 from fluxrig.gear import Gear
+from fluxrig.gears.uns.history import History, position_of
 from fluxrig.gears.uns.topic import Topic
 from fluxrig.ring import Ring
 
@@ -21,9 +26,14 @@ class Uns(Gear):
 
     Config (compiled): {"broker": {address, port, client_id, keepalive_s, user, password}, "timeout_ms",
     "reconnect_min_ms", "reconnect_max_ms", "status": topic, "sources": [(gear id, {tag: topic}), …],
-    "prefix": text for the topics of tags that the rig does not declare, "max_topics": int}.
+    "prefix": text for the topics of tags that the rig does not declare, "max_topics": int, "backlog_rate": messages a
+    second}.
 
     The `status` topic is retained too: online while this Rack is connected, offline by the broker's last will.
+
+    Counters: `published` live values, `backlog_published` samples that came by guaranteed wires and were not the newest
+    any more, `superseded` samples that came by hot wires and were replaced before they were published, `pending` topics
+    with a live value to publish, `backlog` topics of which not all history is at the broker yet.
     """
 
     FAREWELL_MS = 1000
@@ -32,14 +42,33 @@ class Uns(Gear):
     LOOK_MS = 1000
     """How often to look whether the broker is still there, while there is nothing to publish."""
 
+    LATE_MS = 1000
+    """A live value that is due for longer than this does not wait any more for those that came before it."""
+
+    BROKER_MS = 300_000
+    """How long a delivery waits for the broker: it goes on with a reconnect, and not after the pause of its wire."""
+
     sends_outside = True
 
-    counters = ("published", "bytes_sent", "superseded", "connects", "failures", "refused_tags", "pending")
+    deliver_batch = 16
+
+    counters = (
+        "published",
+        "bytes_sent",
+        "superseded",
+        "connects",
+        "failures",
+        "refused_tags",
+        "pending",
+        "backlog",
+        "backlog_published",
+    )
 
     def init(self, ctx):
         config = ctx.config
+        self.position = 0  # the highest that was seen
         self.published = 0
-        self.bytes_sent = 0
+        self._state_bytes = 0
         self.superseded = 0
         self.connects = 0
         self.failures = 0
@@ -57,6 +86,11 @@ class Uns(Gear):
         self._queue = Ring(len(self._topics) + self._room)
         self._idle = asyncio.Event()
         self._idle.set()
+        self._state_out = asyncio.Event()  # the broker has had the whole state since it came back
+        self._to_go = 0  # topics to publish until that is so
+        self._recalls = 0  # wires that look for what waits since before the start
+        self._moved = asyncio.Event()
+        self._looked = ctx.clock.ticks_us()
         broker = config["broker"]
         options = dict(broker)
         options["user"] = ctx.secret(broker["user"])
@@ -64,24 +98,97 @@ class Uns(Gear):
         # Its time is null: nobody knows now when the broker will say it.
         options["will"] = (config["status"], _status("offline", None))
         self._mqtt = ctx.host.mqtt(options)
+        self._history = History(self, self._mqtt, ctx.clock, config["timeout_ms"], config["backlog_rate"])
         ctx.spawn("publish", self._publish_forever)
 
     @property
     def pending(self) -> int:
         return len(self._queue)
 
+    @property
+    def backlog(self) -> int:
+        return sum([topic.behind for topic in self._topics])
+
+    @property
+    def backlog_published(self) -> int:
+        return self._history.published
+
+    @property
+    def bytes_sent(self) -> int:
+        return self._state_bytes + self._history.bytes_sent
+
     def on_in(self, msg):
-        topics = self._by_source.get(msg.src_id)
-        if topics is None:
-            topics = self._by_source[msg.src_id] = {}
-        for tag, value in msg.data.items():
-            topic = topics.get(tag)
+        for tag in msg.data:
+            topic = self._topic(msg, tag)
             if topic is None:
-                topic = self._adopt(topics, tag)
-                if topic is None:
-                    continue
-            topic.update(value, msg.quality(tag), msg.ts)
-            self._enqueue(topic)
+                continue
+            if self._is_older(topic, msg):
+                self.superseded += 1
+                continue
+            topic.take(msg, tag)
+            topic.held = False
+            self.superseded += topic.pending
+            self.enqueue(topic)
+
+    def preview_in(self, msg):
+        """A message of a guaranteed wire is durable, and will be delivered."""
+        position = position_of(msg)
+        now = self._ctx.clock.ticks_us()
+        for topic in self._take_newest(msg, position):
+            topic.held = False
+            if topic.late is None:
+                topic.late = now
+            elif self._is_late(topic, now):
+                topic.behind = True
+            if topic.behind:
+                self.enqueue(topic)
+
+    async def recall_in(self, survey):
+        """Find out the newest samples of what waits since before the start. Only then the first of them is published:
+        the broker may retain one that is newer than those which are found first."""
+        self._recalls += 1
+        self._state_out.clear()
+        try:
+            await survey(self._recalled)
+        finally:
+            self._recalls -= 1
+        if not self._recalls:
+            for topic in self._topics:
+                if topic.held:
+                    topic.held = False
+                    self.enqueue(topic)
+            self._to_go = len(self._queue)
+            self._look_at_state()
+
+    async def deliver_in(self, msgs):
+        await self._history.deliver(msgs)
+
+    def _recalled(self, msg) -> None:
+        for topic in self._take_newest(msg, position_of(msg)):
+            topic.held = topic.behind = True
+            topic.late = self._ctx.clock.ticks_us()
+
+    def _take_newest(self, msg, position: int) -> list:
+        """The topics of which `msg`, at `position` in the archive, has the newest sample, which they take."""
+        taken = []
+        self.position = max(self.position, position)
+        for tag in msg.data:
+            topic = self._topic(msg, tag)
+            if topic is None or (position and position == topic.position):
+                continue
+            if self._is_older(topic, msg) or (position and position < topic.position):
+                topic.sent.passed_over(position)
+            else:
+                topic.take(msg, tag, position)
+                taken.append(topic)
+        return taken
+
+    def _is_older(self, topic: Topic, msg) -> bool:
+        """Whether the newest sample is newer than `msg`. One from the future, as after a clock was set back, is not."""
+        return topic.ts > msg.ts and topic.ts <= self._ctx.clock.wall_ns()
+
+    def _is_late(self, topic: Topic, now: int) -> bool:
+        return topic.late is not None and self._ctx.clock.ticks_diff(now, topic.late) > self.LATE_MS * 1000
 
     async def drain(self):
         """Deliver what is pending, if the broker is there to take it."""
@@ -105,6 +212,19 @@ class Uns(Gear):
         self._names.add(name)
         return topic
 
+    def topic_of(self, msg, tag: str):
+        """The topic of a tag in a message that was seen before; None when it has none."""
+        topics = self._by_source.get(msg.src_id)
+        return None if topics is None else topics.get(tag)
+
+    def _topic(self, msg, tag: str):
+        """The topic of a tag; None, counted, when it can have none."""
+        topics = self._by_source.get(msg.src_id)
+        if topics is None:
+            topics = self._by_source[msg.src_id] = {}
+        topic = topics.get(tag)
+        return self._adopt(topics, tag) if topic is None else topic
+
     def _adopt(self, topics: dict, tag: str):
         """The topic of a tag that the rig does not declare, or None when it can have none.
 
@@ -118,13 +238,42 @@ class Uns(Gear):
         topic = topics[tag] = self._add(name)
         return topic
 
-    def _enqueue(self, topic: Topic) -> None:
-        if topic.pending:
-            self.superseded += 1
-            return
-        topic.pending = True
-        self._queue.put(topic)
-        self._idle.clear()
+    def enqueue(self, topic: Topic) -> None:
+        """Have the live value of `topic` published, if it does not wait for that already."""
+        if not topic.pending:
+            topic.pending = True
+            self._queue.put(topic)
+            self._idle.clear()
+
+    async def publish(self, topic: Topic, payload: bytes, flight: tuple) -> None:
+        """Publish a live value, which `topic.begin` has begun. When that fails, it waits for being published again."""
+        try:
+            await self._mqtt.publish(topic.name, payload, True, self._config["timeout_ms"])
+        except BaseException:  # also when the publish is cancelled: it may not have arrived
+            self.give_up(topic, flight)
+            raise
+        topic.end(flight, True)
+        self._moved.set()
+        self.published += 1
+        self._state_bytes += len(topic.name) + len(payload)
+
+    def give_up(self, topic: Topic, flight: tuple) -> None:
+        """A live value that was begun did not arrive, or may not have."""
+        topic.end(flight, False)
+        self.enqueue(topic)
+        self._moved.set()
+
+    async def ready(self) -> None:
+        """Wait until the broker is there and has had the live values; TransientError when that takes too long."""
+        if not self._mqtt.connected:
+            self._state_out.clear()
+        if not self._state_out.is_set():
+            await self._ctx.clock.wait_for(self._state_out.wait(), self.BROKER_MS)
+
+    async def progress(self) -> None:
+        """Wait until a live value was published, or could not be."""
+        self._moved.clear()
+        await self._moved.wait()
 
     async def _publish_forever(self):
         config = self._config
@@ -149,30 +298,48 @@ class Uns(Gear):
                     said = str(exc)
                     self._ctx.log("warning", f"broker {_where(config['broker'])}: {exc}; again in {pause} ms or more")
                 await self._mqtt.close()
+            self._state_out.clear()
+            self._moved.set()
             self._idle.set()
             await clock.sleep_ms(pause)
             pause = min(pause * 2, config["reconnect_max_ms"])
 
     async def _publish_pending(self) -> None:
         """Publish until the session fails. What was not acknowledged goes back to the queue."""
-        config = self._config
         for topic in self._topics:
-            if topic.sampled and not topic.pending:
-                self._enqueue(topic)
+            if topic.late is not None:
+                topic.behind = True
+            if topic.newest and not topic.held:
+                self.enqueue(topic)
+        self._to_go = len(self._queue)
         while True:
+            self._look_at_state()
             if not self._queue:
                 self._idle.set()
                 await self._wait_for_work()
+            self._look_for_late_ones()
             topic = self._queue.get_nowait()
             topic.pending = False  # a sample that arrives during the send queues the topic again
-            payload = topic.payload()
-            try:
-                await self._mqtt.publish(topic.name, payload, True, config["timeout_ms"])
-            except BaseException:  # also when the publish is cancelled: it may not have arrived
-                self._enqueue(topic)
-                raise
-            self.published += 1
-            self.bytes_sent += len(topic.name) + len(payload)
+            while topic.flight is not None:
+                await self.progress()
+            await self.publish(topic, topic.payload(), topic.begin())
+            self._to_go -= 1
+
+    def _look_at_state(self) -> None:
+        if self._mqtt.connected and not self._recalls and (self._to_go <= 0 or not self._queue):
+            self._state_out.set()
+
+    def _look_for_late_ones(self) -> None:
+        """Have live values published that wait for the delivery of older samples for too long."""
+        clock = self._ctx.clock
+        now = clock.ticks_us()
+        if clock.ticks_diff(now, self._looked) < self.LOOK_MS * 1000:
+            return
+        self._looked = now
+        for topic in self._topics:
+            if self._is_late(topic, now) and not topic.held:
+                topic.behind = True
+                self.enqueue(topic)
 
     async def _wait_for_work(self) -> None:
         """Wait for a topic to publish. TransientError when the session is lost meanwhile."""
@@ -182,6 +349,7 @@ class Uns(Gear):
             except TransientError:
                 if not self._mqtt.connected:
                     raise TransientError("the session was lost")
+                self._look_for_late_ones()
 
     async def _say(self, state: str, timeout_ms: int) -> None:
         """Publish the state of this Rack on the status topic."""

@@ -48,6 +48,7 @@ def lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
         "sources": _sources(gear, rig, tags),
         "prefix": "/".join(_levels(gear.uns)),
         "max_topics": config["max_undeclared"],
+        "backlog_rate": config["backlog_rate"],
     }
 
 
