@@ -89,8 +89,7 @@ def _is_readable_format(root: Node, problems: Problems) -> bool:
 def _lower(rig: RigModel, problems: Problems) -> None:
     """Compile the configuration of each gear whose configuration is valid."""
     sound = [gear for gear in rig.gears if gear.sound]
-    for gear in sound:
-        gear.tags = lower.source_tags(gear)
+    lower.declare_tags(sound, rig)
     compiled = lower.lower_all(sound, rig, problems)
     for gear in sound:
         gear.compiled = compiled[gear.name]

@@ -4,6 +4,7 @@ A module `lower/<type>.py` may have
     lower(gear, rig, problems)   the compiled configuration, a map that deterministic CBOR can hold
     lower_all(gears, rig, problems)   where gears depend on one another: that of each gear of the type, by its name
     tags(gear)                   of a source: the tags that its `out` carries
+    own_tags(gear, rig)          of a gear that passes tags on: those that it adds, by which output; None if it depends
 Without any `lower` a Gear gets its validated configuration, with secrets as {"secret": name}. Gears that are not built
 in have no module here.
 """
@@ -17,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from fluxrig_tooling.rig.manifest import BUILT_IN
-from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel, Tag
+from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel
 from fluxrig_tooling.rig.schema import FORMATS, Schema, converted
 
 _SECRETS = {"secret-or-text": FORMATS["secret-or-text"]}
@@ -47,10 +48,19 @@ def _lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
     return plain
 
 
-def source_tags(gear: GearSpec) -> tuple[Tag, ...] | None:
-    """The tags that a source sends, None when its type does not say."""
-    tags = getattr(_module(gear), "tags", None)
-    return tuple(tags(gear)) if tags else None
+def declare_tags(gears: Iterable[GearSpec], rig: RigModel) -> None:
+    """Set the `tags` of gears: of sources first, because what others make is made of theirs."""
+    rest = []
+    for gear in gears:
+        tags = getattr(_module(gear), "tags", None)
+        if tags:
+            gear.tags = tuple(tags(gear))
+        else:
+            rest.append(gear)
+    for gear in rest:
+        own_tags = getattr(_module(gear), "own_tags", None)
+        own = own_tags(gear, rig) if own_tags else None
+        gear.tags = None if own is None else tuple(own)
 
 
 def _module(gear: GearSpec) -> ModuleType | None:
