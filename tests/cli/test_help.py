@@ -41,7 +41,8 @@ def test_every_verb_has_a_worked_example(path: tuple[str, ...]):
 
 
 def test_what_reports_takes_json():
-    silent = {("rig", "graph"), ("rig", "schema"), ("archive", "checkpoint")}  # their whole output is one document in a format of its own
+    # The whole output of these is one document in a format of its own.
+    silent = {("rig", "graph"), ("rig", "schema"), ("archive", "checkpoint")}
     reporting = {path for path in VERBS if path not in silent and path != ("demo",)}
     for path in reporting:
         names = {option for parameter in VERBS[path].params for option in parameter.opts}

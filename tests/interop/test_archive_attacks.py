@@ -214,7 +214,7 @@ DEEDS: dict[str, Callable[[], Deed]] = {
     "the newest segments deleted": lambda: deed(lambda files: (files.pop(THIRD), files.pop(fmt.name(61)))),
     "the newest segment cut at a link": lambda: deed(cut(fmt.name(61), at_link)),
     "the newest segment cut within a record": lambda: deed(cut(fmt.name(61), lambda data: len(data) - 100)),
-    "a bit of the very last link flipped, where no seal is": lambda: deed(
+    "a bit of the very last link flipped": lambda: deed(
         lambda files: flip(files, fmt.name(61), len(files[fmt.name(61)]) - 10)
     ),
     "the newest segment replaced by one with a chain of its own": newest_replaced,

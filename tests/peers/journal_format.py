@@ -107,6 +107,11 @@ class Writer:
     _before: tuple[int, int] = (0, 0)
     _created: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a segment was begun and not ended."""
+        return bool(self._segment)
+
     def begin(self) -> None:
         """A new segment. What the one before has after its last link stays, and is confirmed by the header alone."""
         if self._segment:
@@ -301,6 +306,9 @@ def _segment(
     while offset < end:
         each = frame_at(data, offset)
         if each is None or each.kind == b"H":
+            is_link = data[offset : offset + 4] in (b"L\0\0\x30", b"S\0\0\x30") and len(data) >= offset + 56
+            if is_link and data[offset + 55]:
+                raise Bad(file, offset, position, "the link was changed")  # it is there to its last byte
             if following or any(frame_at(data, later) for later in range(offset + 1, len(data))):
                 raise Bad(file, offset, position + 1, "no whole frame")
             break

@@ -31,6 +31,7 @@ _LINK = re.compile(rb"[LS]\x00\x00" + re.escape(bytes([LINK_SIZE - FRAME])))
 _SIZES = {CURSOR: CURSOR_SIZE, LINK: LINK_SIZE, SEAL: LINK_SIZE}
 
 CHANGED = "its CRC does not fit: bytes of this record were changed"
+CHANGED_LINK = "its CRC does not fit: bytes of the link after this position were changed"
 
 
 def judge(task: Task, result: Checked, begun: tuple[int, int]) -> None:
@@ -61,7 +62,7 @@ def _look(file: FileIO, task: Task, result: Checked, byte: int, position: int) -
     while byte < limit:
         frame, reason = _frame_at(file, byte, limit)
         if reason:
-            return _at_fault(file, task, result, (byte, position, before, limit), frame, reason)
+            return _at_fault(file, task, result, (byte, position, before, limit), frame, reason, group)
         kind = frame[0]
         if kind in (LINK, SEAL):
             said, time, head = unpack_link(frame[FRAME:])
@@ -105,18 +106,25 @@ def _frame_at(file: FileIO, byte: int, limit: int) -> tuple[bytes, str]:
 
 
 def _at_fault(
-    file: FileIO, task: Task, result: Checked, where: tuple[int, int, int, int], frame: bytes, reason: str
+    file: FileIO, task: Task, result: Checked, where: tuple[int, int, int, int], frame: bytes, reason: str, group: Any
 ) -> tuple[int, int, str] | None:
     """What a place means that is no whole record."""
     byte, position, before, limit = where
     if task.end is not None and limit < task.end and byte + FRAME > limit:
         reason = f"the file ends here, and the segment after it says {task.end} bytes of it count"
-    elif (task.is_last or task.end is None) and not link_after(file, byte + 1):
+    elif (task.is_last or task.end is None) and not (
+        _is_changed_link(file, byte, position, group) or link_after(file, byte + 1)
+    ):
         result.uncommitted = position - before
         result.torn = torn_bytes(file, byte)
         return None
     # A link stands at the last position of its group, a record at the next one.
-    return (position if _kind_before(file, byte, frame) in (LINK, SEAL) else position + 1), byte, reason
+    of_link = _kind_before(file, byte, frame) in (LINK, SEAL)
+    return (
+        (position if of_link else position + 1),
+        byte,
+        reason if not of_link else reason.replace(CHANGED, CHANGED_LINK),
+    )
 
 
 def _kind_before(file: FileIO, byte: int, frame: bytes) -> int:
@@ -125,6 +133,29 @@ def _kind_before(file: FileIO, byte: int, frame: bytes) -> int:
         return 0
     whole = frame[1:FRAME] + read_at(file, byte + FRAME, int.from_bytes(frame[1:4], "big"))
     return next((kind for kind in (MESSAGE, *_SIZES) if frame_is_whole(bytes([kind]) + whole)), frame[0])
+
+
+def _is_changed_link(file: FileIO, byte: int, position: int, group: Any) -> bool:
+    """Whether a link stands there that was once whole. `group` is the hash up to it.
+
+    A link that a power cut has torn is the beginning of the right one, and then zeros or nothing.
+    """
+    link = read_at(file, byte, LINK_SIZE)
+    size = LINK_SIZE - FRAME
+    looks_so = link[:1] in (b"L", b"S") and int.from_bytes(link[1:4], "big") == size
+    if len(link) < LINK_SIZE or not any(link):
+        return False
+    for kind in (LINK, SEAL):
+        frame = pack(">I", kind << 24 | size) + link[4:]
+        if frame_is_whole(frame):
+            return True
+        _, time, head = unpack_link(link[FRAME:])
+        digest = group.copy()
+        digest.update(pack(">BQQ", kind, position, time))
+        if head == digest.digest():
+            return True
+        looks_so = looks_so and not digest.digest().startswith(head.rstrip(b"\0"))
+    return looks_so
 
 
 def link_after(file: FileIO, byte: int) -> bool:
