@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from fluxrig.errors import FluxError, LocalError
 from fluxrig_tooling.archive.anchor import Anchor
 from fluxrig_tooling.archive.check import Task, check
-from fluxrig_tooling.archive.segments import placed, read_header, segments
+from fluxrig_tooling.archive.segments import opened, placed, read_header, segments
+
+
+def _force(path: Path) -> None:
+    try:
+        with opened(path) as file:
+            os.fsync(file.fileno())
+    except (FluxError, OSError):
+        pass  # said when it is checked, or a file system that is read-only anyway
 
 
 def last_checkpoint(folder: Path) -> Anchor:
@@ -16,6 +25,8 @@ def last_checkpoint(folder: Path) -> Anchor:
     Links of a segment without messages are no anchors: the Rack may begin that one again.
     """
     for each in reversed(list(placed(segments(folder)))):
+        # What this prints must not be undone by a power cut a moment later.
+        _force(each.segment.path)
         checked = check(Task(each.segment.path, each.segment.first, each.end, each.is_last))
         if checked.problem:
             raise LocalError(f"{checked.problem}")

@@ -1,0 +1,188 @@
+"""Archives that the journal itself has written, through crashes, failing disks and retention: both verifiers, and the
+reading commands, find in them what was committed."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fluxrig.errors import FluxError, TransientError
+from fluxrig.journal.journal import Journal
+from fluxrig.journal.retention import DROP_OLDEST, Limits, retain
+from fluxrig_ports.cpython.volume import FolderVolume
+from fluxrig_ports.memory import MemoryHost, MemoryVolume
+from fluxrig_tooling.archive.anchor import Anchor
+from fluxrig_tooling.archive.entries import Archive
+from fluxrig_tooling.archive.verify import Report, verify
+from tests.peers import journal_format as fmt
+from tests.peers.archived import message, wire
+
+MACHINE = "press-1"
+SEGMENT = 3000
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(1, 12)),
+        st.tuples(st.just("cursor"), st.integers(0, 3)),
+        st.tuples(st.sampled_from(("seal", "reopen", "fail", "retain")), st.none()),
+        st.tuples(st.just("cut"), st.tuples(st.integers(0, 400), st.sampled_from((0, 1, 700)))),
+    ),
+    max_size=25,
+)
+
+
+class Story:
+    """A journal on a volume in RAM, with what it has reported durable."""
+
+    def __init__(self) -> None:
+        self.host = MemoryHost(seed=3)
+        self.volume = MemoryVolume()
+        self.committed: dict[int, bytes] = {}
+        self.anchors: list[Anchor] = []
+        self.reports: list[Report] = []
+        self.number = 0
+
+    async def run(self, script: list[tuple[str, Any]]) -> None:
+        await self._open()
+        for step, argument in script:
+            await self.host.clock.advance(1000)
+            await getattr(self, "_" + step)(argument)
+        await self.journal.close()
+
+    async def _open(self) -> None:
+        clock = self.host.clock
+        self.journal = Journal(self.volume, MACHINE, clock.wall_ns, self.host.entropy, SEGMENT)
+        await self.journal.open()
+
+    async def _append(self, count: int) -> None:
+        bodies = []
+        for _ in range(count):
+            self.number += 1
+            bodies.append(wire(message(self.number)))
+            self.journal.append(bodies[-1])
+        first, last = await self.journal.commit()
+        self._note(first, last)
+
+    def _note(self, first: int, last: int) -> None:
+        journal = self.journal
+        data = fmt.verify({name: bytes(content) for name, content in self.volume.files.items()}).records
+        self.committed.update({position: data[position] for position in range(first, last + 1)})
+        if journal.segments and journal.segments[-1].first <= journal.durable:
+            self.anchors.append(Anchor(MACHINE, journal.id, journal.durable, journal.head, journal.time))
+
+    async def _cursor(self, number: int) -> None:
+        self.journal.set_cursor(bytes([number]) * 16, self.journal.durable)
+        self._note(*await self.journal.commit())
+
+    async def _seal(self, _: None) -> None:
+        await self.journal.seal()
+
+    async def _reopen(self, _: None) -> None:
+        await self.journal.close()
+        await self._open()
+
+    async def _fail(self, _: None) -> None:
+        """A write that fails half-way, and is repeated when the disk works again."""
+        self.number += 1
+        self.journal.append(wire(message(self.number)))
+        self.volume.fail = TransientError("the disk is full")
+        with suppress(FluxError):
+            await self.journal.commit()
+        self.volume.fail = None
+        self._note(*await self.journal.commit())
+
+    async def _retain(self, _: None) -> None:
+        await retain(self.journal, Limits(3 * SEGMENT, 0, DROP_OLDEST), self.host.clock.wall_ns(), SEGMENT, 1)
+
+    async def _cut(self, argument: tuple[int, int]) -> None:
+        """The power goes within a write. Before the Rack starts again, somebody looks at the disk."""
+        part, tail = argument
+        self.volume.record()
+        count = len(self.volume.log)
+        self.number += 1
+        self.journal.append(wire(message(self.number)))
+        await self.journal.commit()
+        self.volume = self.volume.cut(count + (self.volume.log[count].kind == "create"), part, tail=tail)
+        if self.volume.files:
+            self.reports.append(verified(self.volume.files, []))
+        await self._open()
+
+
+def verified(files: dict[str, bytearray], anchors: list[Anchor]) -> Report:
+    with tempfile.TemporaryDirectory() as folder:
+        fmt.save({name: bytes(content) for name, content in files.items()}, Path(folder))
+        return verify(Path(folder), anchors, records=True)
+
+
+@settings(max_examples=80)
+@given(steps)
+def test_what_the_journal_writes_verifies_for_both(script: list[tuple[str, Any]]):
+    story = Story()
+    asyncio.run(story.run(script))
+    for report in story.reports:
+        assert report.ok, report.problems
+    files = {name: bytes(content) for name, content in story.volume.files.items()}
+    if not files:
+        return
+    found = fmt.verify(files)
+    first = min(found.records, default=1)
+    assert {position: story.committed[position] for position in found.records if position in story.committed} == {
+        position: found.records[position] for position in story.committed if position >= first
+    }
+    report = verified(story.volume.files, story.anchors)
+    assert report.problems == []
+    removed = report.removed[-1].last if report.removed else 0
+    assert all(answer.result == "confirmed" for answer in report.answers if answer.anchor.position > removed)
+    with tempfile.TemporaryDirectory() as folder:
+        fmt.save(files, Path(folder))
+        archive = Archive(Path(folder))
+        assert {each.position: each.body for each in archive.entries()} == found.records
+        assert archive.damage.count == 0
+
+
+def test_verifying_and_reading_beside_a_writing_journal(tmp_path: Path):
+    """No lock is needed, and what is being written is never taken for damage."""
+    folder = tmp_path / "archive"
+    started, stop = threading.Event(), threading.Event()
+
+    async def write() -> None:
+        host = MemoryHost(seed=5)
+        journal = Journal(FolderVolume(folder), MACHINE, host.clock.wall_ns, host.entropy, 20_000)
+        await journal.open()
+        number = 0
+        while not stop.is_set():
+            for _ in range(7):
+                number += 1
+                journal.append(wire(message(number)))
+            await journal.commit()
+            if number == 70:
+                started.set()
+            if number % 700 == 0:
+                await retain(journal, Limits(100_000, 0, DROP_OLDEST), 0, 20_000, 1)
+        await journal.close()
+
+    writer = threading.Thread(target=lambda: asyncio.run(write()))
+    writer.start()
+    try:
+        assert started.wait(60)
+        last = 0
+        for _ in range(25):
+            report = verify(folder, records=True)
+            assert report.problems == []
+            assert report.position >= last
+            last = report.position
+            positions = [each.position for each in Archive(folder).entries()]
+            assert positions == list(range(positions[0], positions[-1] + 1))
+            assert positions[-1] >= last
+    finally:
+        stop.set()
+        writer.join()
+    report = verify(folder)
+    assert report.ok and report.uncommitted == report.torn == 0
