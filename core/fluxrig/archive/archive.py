@@ -19,13 +19,16 @@ from fluxrig.msg import ALARM, FluxMsg
 
 
 class Entry:
-    """A message that is not durable yet. `taken`: the cursors whose consumers have it already, it being volatile."""
+    """A message that has to leave. `position` and `head` of it, once it is durable. `released`: it has left, or is not
+    to. `taken`: the cursors whose consumers have it already, it being volatile."""
 
-    __slots__ = ("emit", "msg", "released", "taken")
+    __slots__ = ("emit", "head", "msg", "position", "released", "taken")
 
     def __init__(self, msg: FluxMsg, emit):
         self.msg = msg
         self.emit = emit
+        self.head = ""
+        self.position = 0
         self.released = emit is None
         self.taken: list = []
 
@@ -38,6 +41,9 @@ class Archive:
     archived, lost, refused, groups, failures   counters: messages that became durable; that RAM had no room for while
                the disk was away; that were not taken, because the archive is full; writes; writes that failed
     """
+
+    OPEN_MS = 30_000
+    """How long the start of the Rack waits for the journal to open; from then on it is as if the disk had failed."""
 
     SLOW_MS = 5000
     """A disk that has not answered for this long is one that fails."""
@@ -79,7 +85,7 @@ class Archive:
         self._ram_bytes = settings["ram_bytes"]
         self._commit_ms = settings["commit_ms"]
         self._commit_count = settings["commit_count"]
-        self._is_open = False
+        self.is_open = False
         self._arrived = asyncio.Event()
         self._urgent = asyncio.Event()
         self._changed = asyncio.Event()
@@ -87,6 +93,10 @@ class Archive:
         self._was_volatile = False
         self._why = ""  # it is volatile
         self._lost_before = 0
+        self._leaving: list[Entry] = []
+        self._is_leaving = False
+        self._is_written = False  # by a task
+        self._writing = asyncio.Event()
         self._writing_since: int | None = None  # ticks
         self._dead_letters: object = None
 
@@ -118,22 +128,7 @@ class Archive:
         if self._upkeep.blocked:
             self.refused += 1
             raise TransientError("the archive is full and its policy is to block: raise max_size, or make room in it")
-        journal = self.journal
-        if journal.pending_bytes > self._ram_bytes:
-            self._shed()
-        journal.append(self.codec.encode(msg))
-        entry = Entry(msg, emit)
-        self.entries.append(entry)
-        if self.volatile:
-            self._release(entry)
-            self._changed.set()
-        self._arrived.set()
-        if (
-            journal.pending_bytes >= self._upkeep.commit_bytes
-            or len(self.entries) >= self._commit_count
-            or msg.flags & ALARM
-        ):
-            self._urgent.set()
+        self._take(msg, emit)
 
     def allows(self, msg: FluxMsg) -> bool:
         """Whether `msg` may leave the Rack: it is durable, or was released while the disk was away."""
@@ -160,7 +155,7 @@ class Archive:
     async def start(self) -> None:
         """Open the journal. A disk that fails does not keep the Rack from running, another process that has it does."""
         try:
-            await self._open()
+            await self._clock.wait_for(self._open(), self.OPEN_MS)
         except FluxError as exc:
             if exc.fields.get("busy"):
                 raise
@@ -173,7 +168,11 @@ class Archive:
 
     async def flush(self) -> None:
         """Make everything durable that has come, if the disk takes it. Whoever calls bounds how long that may take."""
-        while (self.entries or self.journal.cursors_moved) and not (self.volatile or self._upkeep.blocked):
+        while (
+            self._is_written
+            and (self.entries or self.journal.cursors_moved)
+            and not (self.volatile or self._upkeep.blocked)
+        ):
             self._arrived.set()
             self._urgent.set()
             await self.changed()
@@ -181,22 +180,23 @@ class Archive:
     async def close(self) -> None:
         """Write what is left, seal, and release the folder. The tasks of the archive have ended."""
         try:
-            if self._is_open:
-                while (self.entries or self.journal.cursors_moved) and await self._write():
-                    pass
-                await self.journal.seal()
+            while (self.entries or self.journal.cursors_moved) and await self._write():
+                pass
+            await self.journal.seal()
         except FluxError as exc:
             self._log("error", f"while it was closed: {exc}")
-        if self.entries:
-            self.lost += len(self.entries)
-            self._log("error", f"stopped with {len(self.entries)} messages that the disk did not take")
-        await self.journal.close()
-        if self._dead_letters is not None:
-            await self._dead_letters.close()  # type: ignore[attr-defined] # imported only where one is needed
+        finally:
+            if self.entries:
+                self.lost += len(self.entries)
+                self._log("error", f"stopped with {len(self.entries)} messages that the disk did not take")
+            await self.journal.close()
+            if self._dead_letters is not None:
+                await self._dead_letters.close()  # type: ignore[attr-defined] # imported only where one is needed
 
     async def write_forever(self) -> None:
         """The task that writes."""
         pause = self.RETRY_MIN_MS
+        self._is_written = True
         while True:
             if self.volatile or self._upkeep.blocked:
                 await self._clock.sleep_ms(pause)
@@ -210,6 +210,7 @@ class Archive:
         """The task that notices a disk that does not answer."""
         clock = self._clock
         while True:
+            await self._writing.wait()  # an idle archive wakes nobody
             await clock.sleep_ms(1000)
             since = self._writing_since
             if since is not None and clock.ticks_diff(clock.ticks_us(), since) >= self.SLOW_MS * 1000:
@@ -226,10 +227,10 @@ class Archive:
     async def _open(self) -> None:
         try:
             await self._upkeep.open(list(self._cursors))
-        except FluxError:
+        except BaseException:
             await self.journal.volume.close()
             raise
-        self._is_open = True
+        self.is_open = True
 
     async def _due(self) -> None:
         """Wait until it is time to write."""
@@ -246,55 +247,89 @@ class Archive:
     async def _write(self) -> bool:
         """Write one group, and do what has become possible by it. False when nothing could be written."""
         self._writing_since = self._clock.ticks_us()
+        self._writing.set()
         try:
-            if not self._is_open:
+            if not self.is_open:
                 await self._open()
             await self._upkeep.make_room()
             if self._upkeep.blocked:
                 self._changed.set()
                 return False
+            is_work = self.entries or self.journal.cursors_moved
             first, last = await self.journal.commit()
         except FluxError as exc:
             self._fail(exc)
             return False
         finally:
             self._writing_since = None
+            self._writing.clear()
+        if is_work:
+            self.groups += 1
         self._settle(first, last)
         return True
+
+    def _take(self, msg: FluxMsg, emit) -> None:
+        wire = self.codec.encode(msg)
+        journal = self.journal
+        if journal.pending_bytes and journal.pending_bytes + len(wire) > self._ram_bytes:
+            self._shed(len(wire))
+        journal.append(wire)
+        entry = Entry(msg, emit)
+        self.entries.append(entry)
+        if self.volatile:
+            self._let_go([entry])
+            self._changed.set()
+        self._arrived.set()
+        if (
+            journal.pending_bytes >= self._upkeep.commit_bytes
+            or len(self.entries) >= self._commit_count
+            or msg.flags & ALARM
+        ):
+            self._urgent.set()
 
     def _settle(self, first: int, last: int) -> None:
         """The positions `first` to `last` are durable now."""
         count = last - first + 1
         done, self.entries = self.entries[:count], self.entries[count:]
         self.archived += count
-        self.groups += 1
         if self.volatile:
             self._resume()
         head = hexlify(self.journal.head).decode()
-        position = first
         for entry in done:
+            entry.position = first
+            entry.head = head
             for cursor in entry.taken:
-                cursor.has_taken(position)
-            if not entry.released:
-                entry.emit(at_position(entry.msg, position, head))
-            position += 1
+                cursor.has_taken(first)
+            first += 1
+        self._let_go(done)
         self._changed.set()
         self._upkeep.checkpoint_if_due()
         if self.journal.pending_bytes >= self._upkeep.commit_bytes:
             self._urgent.set()
 
-    def _release(self, entry: Entry) -> None:
-        """Let a message go on that is not on the medium."""
-        if not entry.released:
-            entry.released = True
-            entry.emit(marked_volatile(entry.msg))
+    def _let_go(self, entries: list) -> None:
+        """Emit what was not emitted yet, in order. What is appended because of that, and goes on at once, goes last."""
+        self._leaving += entries
+        if self._is_leaving:
+            return
+        self._is_leaving = True
+        try:
+            for entry in self._leaving:  # which may become longer meanwhile
+                if not entry.released:
+                    entry.released = True
+                    msg = entry.msg
+                    entry.emit(at_position(msg, entry.position, entry.head) if entry.position else marked_volatile(msg))
+        finally:
+            self._is_leaving = False
+            self._leaving = []
 
-    def _shed(self) -> None:
+    def _shed(self, coming: int) -> None:
         """There is no room in RAM: more comes than the disk takes. Give up what has waited longest."""
         self._go_volatile("the disk is slower than the messages that come")
-        count = (self.journal.pending + 7) // 8
-        self.journal.forget(count)
-        written = self.journal.in_flight
+        journal = self.journal
+        # An eighth more than need be, so that this is not done for each message.
+        count = journal.forget(journal.pending_bytes + coming - self._ram_bytes + self._ram_bytes // 8)
+        written = journal.in_flight
         del self.entries[written : written + count]
         self.lost += count
 
@@ -309,8 +344,7 @@ class Archive:
         self._why = why
         self._lost_before = self.lost
         self._log("error", f"{why}: messages go on WITHOUT being archived, marked {VOLATILE}, until it works again")
-        for entry in self.entries[:]:
-            self._release(entry)
+        self._let_go(self.entries)
         # Something to write is what shows that the disk works again.
         self._note("volatile", {"why": why})
         self._changed.set()
@@ -326,7 +360,7 @@ class Archive:
         note_id = self._ids.mint()
         meta = {"machine.id": self.journal.machine, EVENT: event}
         now = self._clock.wall_ns()
-        self.append(FluxMsg(note_id, hexlify(note_id).decode(), NIL_ID, meta, data, now, mint=self._ids.mint))
+        self._take(FluxMsg(note_id, hexlify(note_id).decode(), NIL_ID, meta, data, now, mint=self._ids.mint), None)
 
     def _log(self, level: str, text: str) -> None:
         self._host.log(level, "archive", text)

@@ -69,6 +69,8 @@ class Cursor:
             return
         for entry in self._volatile:
             entry.taken.append(self)
+            if entry.position:  # it became durable while the consumer had it
+                self.has_taken(entry.position)
             if entry.msg.id == msg.id:
                 break
         self._volatile = [entry for entry in self._volatile if self not in entry.taken]
@@ -111,6 +113,8 @@ class Cursor:
         return self._group is None or self._index == len(self._group.records)
 
     async def _next_group(self) -> bool:
+        if not self._archive.is_open:
+            return False  # where it begins is not known yet
         if self._reader is None:
             self._reader = Reader(self._archive.journal, self.acknowledged + 1)
         gaps = self._reader.unreadable

@@ -1,5 +1,7 @@
 """The journal of messages that their consumer refused again and again: kept, so that a person can look at them."""
 
+import asyncio
+
 from fluxrig.journal.journal import Journal
 from fluxrig.journal.retention import DROP_OLDEST, Limits, retain
 from fluxrig.msg import FluxMsg
@@ -19,28 +21,48 @@ class DeadLetters:
         self._journal = Journal(self._volume, machine, host.clock.wall_ns, host.entropy, 0)
         self._limits: Limits | None = None
         self._wall_ns = host.clock.wall_ns
+        self._turn = asyncio.Lock()  # wires give up messages each in a task of its own
 
     async def bury(self, codec, msg: FluxMsg, reason: str, wire: str) -> None:
         """Write `msg`, with `error` and `dead.wire` in its meta: durable when this returns, else FluxError."""
-        journal = self._journal
-        if self._limits is None:
-            await journal.open()
-            _, total = await self._volume.room()
-            self._limits = Limits(min(total // MAX_SHARE, MAX_BYTES), 0, DROP_OLDEST)
-            journal.segment_bytes = self._limits.max_bytes // 16
         meta = dict(msg.meta)
         meta["error"] = reason
         meta["dead.wire"] = wire
         path = (msg.id, msg.trace, msg.src_id, meta, msg.data, msg.ts, msg.ref_id, msg.flags, msg.raw, msg.path)
-        if journal.begins_segment:
-            while await retain(journal, self._limits, self._wall_ns(), journal.segment_bytes, journal.durable + 1):
-                pass
-        if not journal.pending:  # else it is this one, of an attempt that failed
-            journal.append(codec.encode(FluxMsg(*path)))
-        await journal.commit()
+        wire_form = codec.encode(FluxMsg(*path))
+        async with self._turn:
+            await self._write(wire_form)
 
     async def close(self) -> None:
         """Seal what was written, and release the folder."""
         if self._limits is not None:
-            await self._journal.seal()
-            await self._journal.close()
+            try:
+                await self._journal.seal()
+            finally:
+                await self._journal.close()
+
+    async def _write(self, data: bytes) -> None:
+        journal = self._journal
+        limits = self._limits or await self._open()
+        if journal.begins_segment:
+            while await retain(journal, limits, self._wall_ns(), journal.segment_bytes, journal.durable + 1):
+                pass
+        journal.append(data)
+        try:
+            await journal.commit()
+        except BaseException:
+            # Whoever asked does so again; until then it is nobody's.
+            journal.forget(journal.pending_bytes)
+            raise
+
+    async def _open(self) -> Limits:
+        journal = self._journal
+        await journal.open()
+        try:
+            _, total = await self._volume.room()
+        except BaseException:
+            await journal.close()
+            raise
+        self._limits = limits = Limits(min(total // MAX_SHARE, MAX_BYTES), 0, DROP_OLDEST)
+        journal.segment_bytes = limits.max_bytes // 16
+        return limits

@@ -63,7 +63,8 @@ class Upkeep:
     async def make_room(self) -> None:
         """Remove what is too old or too much. TransientError when there is no room and nothing may be removed."""
         journal = self._journal
-        coming = journal.segment_bytes if journal.begins_segment else 0
+        # A long wait may make a first group that is longer than a segment.
+        coming = max(journal.segment_bytes, journal.next_bytes) if journal.begins_segment else 0
         if not coming and not self._limits.keep_ns:
             return
         needed_from = min([position + 1 for position in journal.cursors.values()] or [journal.durable + 1])

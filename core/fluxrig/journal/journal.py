@@ -83,6 +83,11 @@ class Journal:
     def pending_bytes(self) -> int:
         return self._pending_bytes
 
+    @property
+    def next_bytes(self) -> int:
+        """How much of that the next group may have."""
+        return min(self._pending_bytes, self.MAX_GROUP)
+
     async def open(self):
         """Take the folder and find out where the journal ends. Returns what was found: `recovery.Recovery`.
 
@@ -158,11 +163,18 @@ class Journal:
         self._pending_bytes -= size
         return first, self.durable
 
-    def forget(self, count: int) -> None:
-        """Drop the `count` oldest messages that wait: they will never have a position."""
-        for data in self._pending[:count]:
-            self._pending_bytes -= FRAME + len(data)
+    def forget(self, size: int) -> int:
+        """Drop the oldest messages that wait, `size` bytes of frames or a little more: they will never have a position.
+
+        Returns how many.
+        """
+        least = self._pending_bytes - size
+        count = 0
+        while count < len(self._pending) and self._pending_bytes > least:
+            self._pending_bytes -= FRAME + len(self._pending[count])
+            count += 1
         self._pending = self._pending[count:]
+        return count
 
     async def seal(self) -> None:
         """End the segment, if one was begun and has messages, with a seal. The next group begins another one."""

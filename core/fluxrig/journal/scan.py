@@ -77,8 +77,9 @@ async def read_header(volume, name: str) -> Header | None:
 async def group_after(window: Window, offset: int, before: int):
     """(byte, last position, head) behind a group that is not readable at `offset`, where another one follows it.
 
-    `before` is the position before `offset`. None when no group follows. Groups are written one after the other, each when the one before is durable: a group that was
-    torn is therefore the last one, and no frame follows its link. What another group follows was once whole.
+    `before` is the position before `offset`. None when no group follows. Groups are written one after the other, each
+    when the one before is durable: a group that was torn is therefore the last one, and no frame follows its link. What
+    another group follows was once whole.
     """
     link = await _find_link(window, offset + 1)
     while link:

@@ -1,0 +1,119 @@
+"""A Rack with a source, a correlator and a sink, on an archive in RAM that a test can spoil."""
+
+from journal_reading import read_journal
+from probes import chain, gear, gear_of, rig, settings, stop
+
+from fluxrig.codec import Codec
+from fluxrig.rack import Rack
+from fluxrig_ports.memory import MemoryHost, MemoryVolume
+
+PORTS = ("out", "joined", "diff", "parity", "checkpoint", "err")
+
+
+def correlator(name="archive", config=None, on_error="drop"):
+    return gear(name, "correlator", config, on_error, PORTS)
+
+
+class Bench:
+    """`volume` is the archive's, `got` what left the correlator, `values` the n of that. A new Bench on
+    `bench.volume.cut()` is the next life after a power cut."""
+
+    def __init__(self, volume=None, host=None, compiled=None, **changed):
+        self.host = host or MemoryHost()
+        self.volume = self.host.volumes["archive"] = volume or MemoryVolume()
+        self.clock = self.host.clock
+        if compiled is None:
+            compiled = chain(gear("a", "source"), correlator(), gear("s", "sink"), archive=settings(**changed))
+        self.rack = Rack(self.host, compiled)
+        self.archive = self.rack.archive
+        self.source = gear_of(self.rack, "a")
+        self.sink = gear_of(self.rack, "s")
+        self.n = 0
+
+    async def start(self):
+        await self.rack.start()
+        return self
+
+    async def stop(self):
+        await stop(self.rack)
+
+    def send(self, count=1, **data):
+        """Send messages {"n": 0}, {"n": 1}, …"""
+        for _ in range(count):
+            data["n"] = self.n
+            self.source.emit(dict(data))
+            self.n += 1
+
+    async def wait(self, ms):
+        await self.clock.advance(ms)
+
+    @property
+    def got(self):
+        return self.sink.got
+
+    @property
+    def values(self):
+        return [msg.data["n"] for msg in self.sink.got if "n" in msg.data]
+
+    def stats(self):
+        return self.rack.stats()["archive"]
+
+    def medium(self):
+        """What an independent reader finds, now."""
+        return read_journal(self.volume.files)
+
+    def said(self, level="error"):
+        return [text for each, who, text in self.host.logged if each == level]
+
+
+def decoded(found):
+    """{position: message} of a `Found`."""
+    codec = Codec()
+    return {position: codec.decode(found.records[position]) for position in found.records}
+
+
+def numbers(found):
+    """The n of what is on the medium, in the order of positions, without notes of the archive and checkpoints."""
+    messages = decoded(found)
+    return [messages[position].data["n"] for position in sorted(messages) if "n" in messages[position].data]
+
+
+def notes(found, event=None):
+    """[(event, data)] of the notes of the archive about itself, in the order of positions."""
+    messages = decoded(found)
+    told = []
+    for position in sorted(messages):
+        meta = messages[position].meta
+        if "archive.event" in meta and event in (None, meta["archive.event"]):
+            told.append((meta["archive.event"], messages[position].data))
+    return told
+
+
+def check_marks(found, msgs):
+    """Whether the positions and heads in the meta of durable `msgs` are those on the medium."""
+    heads = {}
+    previous = 0
+    for position, head, _ in found.links:
+        for each in range(previous + 1, position + 1):
+            heads[each] = head
+        previous = max(previous, position)
+    messages = decoded(found)
+    for msg in msgs:
+        position = int(msg.meta["archive.pos"])
+        assert messages[position].id == msg.id, position
+        assert msg.meta["archive.head"] == heads[position].hex(), position
+
+
+__all__ = [
+    "Bench",
+    "chain",
+    "check_marks",
+    "correlator",
+    "decoded",
+    "gear",
+    "gear_of",
+    "notes",
+    "numbers",
+    "rig",
+    "settings",
+]
