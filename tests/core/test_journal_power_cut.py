@@ -69,6 +69,22 @@ async def test_again_while_it_recovers_and_writes_on():
                 await survive(again, first.cut(step, part=part), again.known_at(step))
 
 
+async def test_what_a_killed_process_left_is_forced_to_the_medium_before_it_counts():
+    """It may be in the memory of the operating system only: what is reported durable must outlive a power cut then."""
+    life = await written()
+    kept = 0
+    for count, write in enumerate(life.volume.log):
+        for part in range(1, write.end - write.start):
+            after = life.volume.cut(count, part=part)
+            after.record()
+            again = Life(after)
+            await again.open()
+            if again.journal.durable > life.known_at(count).durable:
+                kept += 1
+                assert [(each.kind, each.name) for each in after.log] == [("settle", write.name)]
+    assert kept
+
+
 def subsets(blocks: list) -> list:
     found: list = [[]]
     for block in blocks:

@@ -203,4 +203,6 @@ async def test_a_file_is_settled():
     await volume.settle("a", 7)
     assert (content(volume), await volume.room()) == ({"a": b"content"}, (19, 1 << 30))
     assert content(volume.cut(0)) == {"a": b"content" + bytes(9)}
+    assert content(volume.cut(1)) == content(volume.cut()) == {"a": b"content"}
+    assert [write.kind for write in volume.log] == ["settle", "settle"]
     await raises_async(LocalError, volume.settle("b", 0))

@@ -14,16 +14,16 @@ from fluxrig.host import Appender, Volume
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 
-CREATE, APPEND, REPLACE, REMOVE = "create", "append", "replace", "remove"
+CREATE, APPEND, REPLACE, REMOVE, SETTLE = "create", "append", "replace", "remove", "settle"
 
 
 class Write:
     """One operation of a log.
 
-    kind    CREATE, APPEND, REPLACE or REMOVE
+    kind    CREATE, APPEND, REPLACE, REMOVE or SETTLE
     name    the file
     start   APPEND: size of the file before
-    end     APPEND, REPLACE: size of the file after; of an append that failed, as far as it came
+    end     size of the file after it; of an append that failed, as far as it came
     synced  whether it has returned without an error, so that no power cut can undo it
     """
 
@@ -127,11 +127,11 @@ class MemoryVolume(Volume):
     async def settle(self, name: str, size: int) -> None:
         await self._wait()
         content = self._file(name)
+        self._may_write()
         if len(content) > size:
-            self._may_write()
             self.free += len(content) - size
-            self.files[name] = bytearray(content[:size])
-            self._note(REPLACE, name, self.files[name], 0, size).synced = True
+            content = self.files[name] = bytearray(content[:size])
+        self._note(SETTLE, name, content, 0, len(content)).synced = True
 
     async def room(self) -> tuple:
         await self._wait()
