@@ -13,6 +13,9 @@ _NUMBERS = (int, float, Decimal)  # made once: as an argument it would be made a
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
+SCARCE_RAM = MICROPYTHON
+"""Whether to spend time where that saves memory."""
+
 if MICROPYTHON:
 
     def traceback_text(exc: BaseException) -> str:

@@ -12,25 +12,26 @@ from binascii import hexlify
 
 from fluxrig.archive.marks import EVENT, POSITION, VOLATILE, at_position, marked_volatile
 from fluxrig.archive.upkeep import Upkeep
+from fluxrig.compat import SCARCE_RAM
 from fluxrig.errors import FluxError, TransientError
 from fluxrig.ids import NIL_ID
+from fluxrig.journal.frames import FRAME
 from fluxrig.journal.journal import Journal
 from fluxrig.msg import ALARM, FluxMsg
 
 
 class Entry:
-    """A message that has to leave. `position` and `head` of it, once it is durable. `released`: it has left, or is not
-    to. `taken`: the cursors whose consumers have it already, it being volatile."""
+    """A message that has to leave: `Archive.message` has it. `position` and `head` of it, once it is durable. `emit` is
+    None when it has left, or is not to. `taken`: the cursors whose consumers have it already, it being volatile."""
 
-    __slots__ = ("emit", "head", "msg", "position", "released", "taken")
+    __slots__ = ("emit", "head", "held", "position", "taken")
 
-    def __init__(self, msg: FluxMsg, emit):
-        self.msg = msg
+    def __init__(self, held, emit):
+        self.held = held
         self.emit = emit
         self.head = ""
         self.position = 0
-        self.released = emit is None
-        self.taken: list = []
+        self.taken: tuple = ()
 
 
 class Archive:
@@ -129,6 +130,10 @@ class Archive:
             self.refused += 1
             raise TransientError("the archive is full and its policy is to block: raise max_size, or make room in it")
         self._take(msg, emit)
+
+    def message(self, entry: Entry) -> FluxMsg:
+        """The message of an entry."""
+        return self.codec.decode(entry.held) if SCARCE_RAM else entry.held
 
     def allows(self, msg: FluxMsg) -> bool:
         """Whether `msg` may leave the Rack: it is durable, or was released while the disk was away."""
@@ -271,10 +276,12 @@ class Archive:
     def _take(self, msg: FluxMsg, emit) -> None:
         wire = self.codec.encode(msg)
         journal = self.journal
-        if journal.pending_bytes and journal.pending_bytes + len(wire) > self._ram_bytes:
-            self._shed(len(wire))
+        size = FRAME + len(wire)
+        if journal.pending_bytes and journal.pending_bytes + size > self._ram_bytes:
+            self._shed(size)
         journal.append(wire)
-        entry = Entry(msg, emit)
+        # The journal holds the bytes anyway. With its values a message takes several times as much.
+        entry = Entry(wire if SCARCE_RAM else msg, emit)
         self.entries.append(entry)
         if self.volatile:
             self._let_go([entry])
@@ -315,10 +322,10 @@ class Archive:
         self._is_leaving = True
         try:
             for entry in self._leaving:  # which may become longer meanwhile
-                if not entry.released:
-                    entry.released = True
-                    msg = entry.msg
-                    entry.emit(at_position(msg, entry.position, entry.head) if entry.position else marked_volatile(msg))
+                emit, entry.emit = entry.emit, None
+                if emit is not None:
+                    msg = self.message(entry)
+                    emit(at_position(msg, entry.position, entry.head) if entry.position else marked_volatile(msg))
         finally:
             self._is_leaving = False
             self._leaving = []

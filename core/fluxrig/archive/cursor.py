@@ -68,10 +68,10 @@ class Cursor:
             self._acknowledge(int(position))
             return
         for entry in self._volatile:
-            entry.taken.append(self)
+            entry.taken += (self,)
             if entry.position:  # it became durable while the consumer had it
                 self.has_taken(entry.position)
-            if entry.msg.id == msg.id:
+            if self._archive.message(entry).id == msg.id:
                 break
         self._volatile = [entry for entry in self._volatile if self not in entry.taken]
 
@@ -143,10 +143,12 @@ class Cursor:
         for entry in self._archive.entries:
             if len(batch) == limit:
                 break
-            path = entry.msg.path
-            if path and path[-1][1] == self._port and self not in entry.taken and entry not in self._volatile:
+            if self in entry.taken or entry in self._volatile:
+                continue
+            msg = self._archive.message(entry)
+            if msg.path and msg.path[-1][1] == self._port:
                 self._volatile.append(entry)
-                batch.append(marked_volatile(entry.msg))
+                batch.append(marked_volatile(msg))
         return batch
 
     def _pass(self, position: int) -> None:
