@@ -1,6 +1,7 @@
 """Gears that tests put round the one under test, and the compiled rig that holds them."""
 
 from fluxrig import registry
+from fluxrig.errors import TransientError
 from fluxrig.gear import Gear
 
 
@@ -38,6 +39,19 @@ class Sink(Gear):
         self.got.append(msg)
 
 
+class Away(Gear):
+    """A consumer that is not there until `away` is false. `got` has the n of what it took."""
+
+    def init(self, ctx):
+        self.away = True
+        self.got = []
+
+    async def deliver_in(self, msgs):
+        if self.away:
+            raise TransientError("away")
+        self.got += [msg.data["n"] for msg in msgs if "n" in msg.data]
+
+
 class Picky(Gear):
     """Passes messages on, and fails on those whose `n` is odd."""
 
@@ -52,6 +66,7 @@ class Picky(Gear):
 
 registry.register("source", "probes", "Source")
 registry.register("sink", "probes", "Sink")
+registry.register("away", "probes", "Away")
 registry.register("picky", "probes", "Picky")
 
 
