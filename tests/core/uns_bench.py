@@ -49,14 +49,21 @@ class Bench:
         self.broker = self.host.network.broker
         gears = [gear("a", "source"), gear("c", "correlator"), gear("uns", "uns", config(**changes), outputs=("err",))]
         wires = [("a", "out", "c", "in"), ("c", "out", "uns", "in") + lane]
-        # Every message is durable at once, unless the test says otherwise.
-        self.rack = Rack(self.host, rig(gears, wires, archive or settings(commit_count=1)))
+        # Every message is durable at once, unless the test says otherwise. Segments are small: files are in RAM here.
+        archive = dict(settings(commit_count=1, segment_bytes=2048), **(archive or {}))
+        self.rack = Rack(self.host, rig(gears, wires, archive))
         self.source = gear_of(self.rack, "a")
         self.uns = gear_of(self.rack, "uns")
 
     async def start(self):
         await self.rack.start()
         await self.pass_ms(0)
+        return self
+
+    async def cut_power(self):
+        """End everything where it stands. The broker hears nothing of it."""
+        await self.rack.supervisor.end(1000)
+        self.broker.lose(self.broker.sessions[0])
         return self
 
     async def pass_ms(self, ms):

@@ -50,7 +50,7 @@ class Uns(Gear):
 
     sends_outside = True
 
-    deliver_batch = 16
+    deliver_batch = 8  # as many as may be under way: more would only take memory
 
     counters = (
         "published",
