@@ -98,19 +98,62 @@ def test_compile_refuses_a_rack_that_is_not_there(tmp_path: Path):
     assert not (tmp_path / "x.flux").exists()
 
 
-@pytest.mark.parametrize("verb", ["compile", "run"])
-def test_what_this_release_cannot_compile_is_a_negative_answer_with_its_place(verb: str, tmp_path: Path):
-    rig = tmp_path / "rig.yaml"
+@pytest.fixture
+def unarchived(tmp_path: Path) -> Path:
+    """The example rig without its archive."""
     text = (EXAMPLES / "press.yaml").read_text()
-    rig.write_text(text.replace("to: uns}", "to: uns, lane: guaranteed}"))
-    result = fluxrig("rig", verb, rig)
-    assert result.returncode == 1
-    assert "Traceback" not in result.stderr
-    assert f"{rig}:" in result.stderr and "guaranteed" in result.stderr
+    lines = [line for line in text.splitlines(keepends=True) if "archive" not in line and "correlator" not in line]
+    text = "".join(lines).replace("    config: {keep: 30d, max_size: 1GiB}\n", "")
+    rig = tmp_path / "rig.yaml"
+    rig.write_text(text.replace("wires:\n", "wires:\n  - {from: plc, to: edge}\n"))
+    return rig
+
+
+INSERTED = "correlator 'archive' is inserted behind plc.out: uns sends outside"
+
+
+def test_check_shows_what_the_compiler_inserts_and_counts_it_as_no_warning(unarchived: Path):
+    result = fluxrig("rig", "check", unarchived)
+    assert result.returncode == 0
+    *_, info, wires, last = result.stdout.splitlines()
+    assert info.startswith(f"{unarchived}:") and f": info: {INSERTED}" in info
+    for wire in ("plc.out -> archive.in", "archive.out -> edge.in", "archive.checkpoint -> uns.in"):
+        assert wire in wires
+    assert last == f"{unarchived}: ok: 1 rack, 4 gears (1 inserted), 4 wires"
+    report = document("rig", "check", unarchived)
+    assert report["ok"] is True
+    assert [each["severity"] for each in report["problems"]] == ["info"]
+    assert report["inserted"] == [
+        {
+            "gear": "archive",
+            "type": "correlator",
+            "rack": "line-1",
+            "behind": ["plc.out"],
+            "senders": ["uns"],
+            "wires": ["plc.out -> archive.in", "archive.out -> edge.in", "archive.checkpoint -> uns.in"],
+        }
+    ]
+
+
+def test_compile_graph_and_run_show_it_too(unarchived: Path, tmp_path: Path):
+    flux = tmp_path / "a.flux"
+    result = fluxrig("rig", "compile", unarchived, "-o", flux)
+    assert INSERTED in result.stdout and result.stderr == ""
+    assert document("rig", "compile", unarchived, "-o", flux)["inserted"][0]["gear"] == "archive"
+    assert document("rig", "compile", EXAMPLES / "press.yaml", "-o", flux)["inserted"] == []
+    assert "archive<br/>correlator<br/>inserted" in fluxrig("rig", "graph", unarchived).stdout
+    running = fluxrig("rig", "run", unarchived, "--seconds", "0.2", "--state", tmp_path / "state")
+    assert running.returncode == 0 and INSERTED in running.stderr
+
+
+def test_plan_is_about_lines_and_says_nothing_of_it(unarchived: Path):
+    result = fluxrig("rig", "plan", unarchived)
+    assert result.returncode == 0 and result.stderr == ""
+    assert document("rig", "plan", unarchived)["problems"] == []
 
 
 def test_run_reads_real_registers_and_reports(plant: Plant, tmp_path: Path):
-    stats = document("rig", "run", plant.rig(tmp_path), "--seconds", "2", "--state", tmp_path / "state")
+    stats = document("rig", "run", plant.rig(tmp_path), "--seconds", "3", "--state", tmp_path / "state")
     plc, uns = stats["gears"]["plc"], stats["gears"]["uns"]
     assert plc["polls"] > 5
     assert plc["values_read"] == 9 * plc["polls"]
@@ -234,7 +277,7 @@ def test_schema_is_a_json_schema_that_accepts_the_examples():
 
 def test_gear_list_and_doc():
     types = [entry["type"] for entry in document("gear", "list")]
-    assert types == ["console", "filter", "io_modbus", "uns"]
+    assert types == ["console", "correlator", "filter", "io_modbus", "uns"]
     assert document("gear", "doc", "filter")["config"]["properties"]["deadband"]["description"]
     page = fluxrig("gear", "doc", "io_modbus").stdout
     assert "unit_id" in page and "Example" in page
