@@ -101,7 +101,7 @@ async def survive(life: Life, volume, known: Known, files=None) -> Life:
     is there does not hold. Returns the life that goes on.
     """
     files = (lambda: volume.files) if files is None else files
-    after = Life(volume, {position: life.written[position] for position in life.written}, known)
+    after = type(life)(volume, {position: life.written[position] for position in life.written}, known)
     await after.open()
     journal = after.journal
     position, head = journal.durable, journal.head

@@ -124,7 +124,7 @@ class FolderVolume(Volume):
             self._appenders[-1].release()
 
     def stop_reading(self, name: str) -> None:
-        """Close the reader if it is one of that file: it would go on reading blocks that are no longer the file's."""
+        """Close the reader if it is one of that file: on littlefs it would go on seeing the file as it was before."""
         if self._reader is not None and name == self._reading:
             _close(self._reader)
             self._reader = None
