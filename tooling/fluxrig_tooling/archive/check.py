@@ -16,11 +16,13 @@ from hashlib import sha256
 from io import FileIO
 from itertools import count
 from pathlib import Path
-from struct import Struct, error
+from struct import Struct, error, pack
+from zlib import crc32
 
 from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import CURSOR, CURSOR_SIZE, FRAME, LINK, LINK_SIZE, MAX_HEADER, MESSAGE, SEAL
-from fluxrig_tooling.archive.segments import frame_is_whole, opened, read_at, unpack_header
+from fluxrig_tooling.archive.segments import opened, read_at, unpack_header
+from fluxrig_tooling.archive.strides import BATCH, Strides
 
 WINDOW = 1 << 20
 """Bytes that are read at once, and held."""
@@ -29,10 +31,13 @@ WINDOW = 1 << 20
 # length of short messages is the other.
 _SHORT_MESSAGE = MESSAGE << 8
 _CURSOR = CURSOR << 8
-_LINKS = (LINK << 8, SEAL << 8)
+_SEAL = SEAL << 8
+_LINKS = {kind << 8: crc32(pack(">I", kind << 24 | LINK_SIZE - FRAME)) for kind in (LINK, SEAL)}  # CRC of its head
 _BEYOND = -1  # the frame begins behind the window
+_SMALL_GROUP = 4096  # bytes that are copied in less time than the hash is called again
+_strides = Strides()  # of this process
 _head_at = Struct(">HH").unpack_from
-_link_at = Struct(">QQ32s").unpack_from
+_link_at = Struct(">IQQ32s").unpack_from  # from the CRC on
 _tail_of = Struct(">BQQ").pack
 
 
@@ -107,14 +112,18 @@ class Checked:
 
 def check(task: Task) -> Checked:
     """Check the segment of `task`. Raises nothing: what is wrong is the result's `problem`, the first one."""
-    from fluxrig_tooling.archive.locate import judge
-
     attempts = 10 if task.is_last else 1
     before = None
     for _ in range(attempts):
-        result, broken_at = _walk(task)
-        if broken_at is not None:
-            judge(task, result, broken_at)
+        result = Checked(position=task.first - 1)
+        try:
+            _walk(task, result)
+        except FileNotFoundError:
+            result.gone = True
+        except FluxError as exc:
+            result.problem = Problem(task.name, result.position + 1, result.end, str(exc))
+        except OSError as exc:
+            result.problem = Problem(task.name, result.position + 1, result.end, f"cannot be read: {exc.strerror}")
         # A Rack may have been writing while this was read. What is damaged looks the same again.
         if result.problem is None or result.problem == before:
             break
@@ -126,98 +135,125 @@ def check(task: Task) -> Checked:
     return result
 
 
-def _walk(task: Task) -> tuple[Checked, tuple[int, int] | None]:
-    """Follow the chain. Also returns (byte, last position before) of the group that has no fitting link, if any."""
-    result = Checked(position=task.first - 1)
-    try:
-        with opened(task.path) as file:
-            return result, _follow(file, task, result)
-    except FileNotFoundError:
-        result.gone = True
-    except FluxError as exc:
-        result.problem = Problem(task.name, task.first, 0, str(exc))
-    except OSError as exc:
-        result.problem = Problem(task.name, result.position + 1, result.end, f"cannot be read: {exc.strerror}")
-    return result, None
+def _walk(task: Task, result: Checked) -> None:
+    from fluxrig_tooling.archive.locate import judge
 
-
-def _follow(file: FileIO, task: Task, result: Checked) -> tuple[int, int] | None:
-    size = os.fstat(file.fileno()).st_size
-    limit = size if task.end is None else min(task.end, size)
-    buffer = memoryview(bytearray(WINDOW))
-    window = buffer[: file.readinto(buffer[: min(WINDOW, limit)])]
-    unread = limit - len(window)
-    try:
-        unpack_header(bytes(window[: FRAME + MAX_HEADER]))
-    except RemoteError as exc:
-        _miss_header(file, task, result, bytes(window[: FRAME + MAX_HEADER]), exc)
-        return None
-    start = pos = FRAME + int.from_bytes(window[1:4], "big")  # of the group, and of the frame, in the window
-    head = sha256(window[:pos]).digest()
-    group = None  # the hash, once part of the group has left the window
-    base = 0  # the byte of the file that the window begins with
-    begun = pos, task.first - 1
-    position = task.first - 1
-    wanted = {anchor[0] for anchor in task.anchors}
-    result.head, result.end, result.link_end = head, pos, pos
-    while True:
+    with opened(task.path) as file:
+        size = os.fstat(file.fileno()).st_size
+        window = _Window(file, size if task.end is None else min(task.end, size))
         try:
-            # It goes on where the loop before has stopped, one too far.
-            for position in count(position + 1):  # noqa: B007, B020
-                kind, length = _head_at(window, pos)
-                if kind != _SHORT_MESSAGE:
-                    break
-                pos += length + FRAME
-        except error:
-            kind = _BEYOND
-        position -= 1
-        if kind >> 8 == MESSAGE:
-            pos += ((kind & 0xFF) << 16 | length) + FRAME
-            position += 1
-            continue
-        if kind == _CURSOR and length == CURSOR_SIZE - FRAME:
-            pos += CURSOR_SIZE
-            continue
-        if kind != _BEYOND and (kind not in _LINKS or length != LINK_SIZE - FRAME):
-            return begun
-        if kind != _BEYOND and pos + LINK_SIZE <= len(window):
-            link = window[pos : pos + LINK_SIZE]
-            said, time, said_head = _link_at(link, FRAME)
-            if group is None:
-                group = sha256(head)
-            group.update(window[start:pos])
-            group.update(_tail_of(kind >> 8, said, time))
-            if group.digest() != said_head or said != position or not frame_is_whole(link):
-                return begun
-            start = pos = pos + LINK_SIZE
-            head, group = said_head, None
-            begun = base + pos, position
-            _take_link(result, task, position, time, head, base + pos)
-            if position in wanted and (position, head, time) in task.anchors:
-                result.found.append((position, head, time))
-            if kind >> 8 == SEAL:
-                result.sealed = True
-                _end_sealed(file, task, result, size)
-                return None
-            continue
-        if not unread:
-            if base + pos != limit or start != pos or group is not None:
-                return begun
-            if task.end is not None:
-                result.ignored = size - limit
-            return None if limit == (task.end or limit) else begun
-        # What is hashed leaves the window; of a frame that is not whole in it, the beginning stays.
-        if group is None:
-            group = sha256(head)
-        group.update(window[start:pos])
-        rest = bytes(window[pos:])
-        buffer[: len(rest)] = rest
-        got = file.readinto(buffer[len(rest) : min(WINDOW, len(rest) + unread)])
-        unread = unread - got if got else 0  # a file that has become shorter
-        base += len(window) - len(rest)
-        pos = max(pos - len(window), 0)
-        window = buffer[: len(rest) + got]
-        start = 0
+            unpack_header(bytes(window.view[: FRAME + MAX_HEADER]))
+        except RemoteError as exc:
+            _miss_header(file, task, result, bytes(window.view[: FRAME + MAX_HEADER]), exc)
+            return
+        if not _follow(window, task, result):
+            judge(file, task, result)
+        elif result.sealed:
+            _end_sealed(file, task, result, size)
+        elif task.end is not None:
+            result.ignored = size - result.end
+
+
+class _Window:
+    """The part of a segment that is in RAM: `view` begins at its byte `base`, and `unread` bytes of it follow."""
+
+    def __init__(self, file: FileIO, limit: int):
+        self._file = file
+        self._buffer = memoryview(bytearray(WINDOW))
+        self.base = 0
+        self.view = self._buffer[: file.readinto(self._buffer[: min(WINDOW, limit)])]
+        self.unread = limit - len(self.view)
+
+    def move(self, pos: int) -> int:
+        """Go on: what is before `pos` goes, which may be behind the end. Returns where it is then."""
+        rest = bytes(self.view[pos:])
+        self._buffer[: len(rest)] = rest
+        got = self._file.readinto(self._buffer[len(rest) : min(WINDOW, len(rest) + self.unread)])
+        self.unread = self.unread - got if got else 0  # the file may have become shorter
+        self.base += len(self.view) - len(rest)
+        pos = max(pos - len(self.view), 0)
+        self.view = self._buffer[: len(rest) + got]
+        return pos
+
+
+def _follow(window: _Window, task: Task, result: Checked) -> bool:
+    """Go from link to link. `result` is what the last fitting one says; False when something else comes after it."""
+    view = window.view
+    start = pos = FRAME + int.from_bytes(view[1:4], "big")  # of the group, and of the frame, in the window
+    head = sha256(view[:pos]).digest()
+    end, linked, links, first_time, last_time = pos, task.first - 1, 0, 0, 0  # of the last link
+    group = None  # the hash, once part of the group has left the window
+    position = single = linked  # from `single` on, messages were taken in single steps
+    wanted = {anchor[0] for anchor in task.anchors}
+    stride = _strides.match
+    try:
+        while True:
+            if stride is not None:
+                while match := stride(view, pos):
+                    pos = match.end()
+                    position += BATCH
+                single = position
+            try:
+                # It goes on where the loop before has stopped, one too far.
+                for position in count(position + 1):  # noqa: B007, B020
+                    kind, length = _head_at(view, pos)
+                    if kind != _SHORT_MESSAGE:
+                        break
+                    pos += length + FRAME
+            except error:
+                kind = _BEYOND
+            position -= 1
+            if kind in _LINKS and length == LINK_SIZE - FRAME and pos + LINK_SIZE <= len(view):
+                crc, said, time, said_head = _link_at(view, pos + 4)
+                tail = _tail_of(kind >> 8, said, time)
+                if group is None and pos - start < _SMALL_GROUP:
+                    digest = sha256(b"".join((head, view[start:pos], tail))).digest()
+                else:
+                    group = group or sha256(head)
+                    group.update(view[start:pos])
+                    group.update(tail)
+                    digest = group.digest()
+                    group = None
+                if digest != said_head or said != position:
+                    return False
+                if crc32(view[pos + FRAME : pos + LINK_SIZE], _LINKS[kind]) != crc:
+                    return False
+                if position - single >= 2 * BATCH and window.base + start == end:
+                    _strides.after_group(view, start, pos, position - single)
+                    stride = _strides.match
+                start = pos = pos + LINK_SIZE
+                head, end, linked, links = said_head, window.base + pos, position, links + 1
+                if time < last_time:
+                    _note_back(result, position, last_time, time)
+                last_time = time
+                first_time = first_time or time
+                single = position
+                if position in wanted and (position, head, time) in task.anchors:
+                    result.found.append((position, head, time))
+                if kind == _SEAL:
+                    result.sealed = True
+                    return True
+            elif kind >> 8 == MESSAGE:
+                pos += ((kind & 0xFF) << 16 | length) + FRAME
+                position += 1
+            elif kind == _CURSOR and length == CURSOR_SIZE - FRAME:
+                pos += CURSOR_SIZE
+            elif kind != _BEYOND and (kind not in _LINKS or length != LINK_SIZE - FRAME):
+                return False
+            elif window.unread:
+                # What is hashed leaves the window; of a frame that is not whole in it, the beginning stays.
+                group = group or sha256(head)
+                group.update(view[start:pos])
+                pos = window.move(pos)
+                view, start = window.view, 0
+            else:
+                return end == window.base + len(view) == (task.end or end)
+    finally:
+        result.head, result.end, result.position, result.links = head, end, linked, links
+        result.first_time, result.time, result.link_end = first_time, last_time, end
+        result.messages = linked - task.first + 1
+        if linked >= task.first:
+            result.link = linked, head, last_time
 
 
 def _miss_header(file: FileIO, task: Task, result: Checked, data: bytes, exc: RemoteError) -> None:
@@ -229,17 +265,9 @@ def _miss_header(file: FileIO, task: Task, result: Checked, data: bytes, exc: Re
         result.problem = Problem(task.name, task.first, exc.fields.get("offset", 0), str(exc))
 
 
-def _take_link(result: Checked, task: Task, position: int, time: int, head: bytes, end: int) -> None:
-    if time < result.time:
-        result.backwards += 1
-        result.first_back = result.first_back or (position, result.time, time)
-    result.first_time = result.first_time or time
-    result.time = time
-    result.links += 1
-    result.messages = position - task.first + 1
-    result.position, result.head, result.end, result.link_end = position, head, end, end
-    if position >= task.first:
-        result.link = position, head, time
+def _note_back(result: Checked, position: int, before: int, after: int) -> None:
+    result.backwards += 1
+    result.first_back = result.first_back or (position, before, after)
 
 
 def _end_sealed(file: FileIO, task: Task, result: Checked, size: int) -> None:

@@ -21,7 +21,7 @@ from fluxrig.journal.frames import (
     SEAL,
     unpack_link,
 )
-from fluxrig_tooling.archive.segments import frame_is_whole, opened, read_at
+from fluxrig_tooling.archive.segments import frame_is_whole, read_at
 
 if TYPE_CHECKING:
     from fluxrig_tooling.archive.check import Checked, Task
@@ -34,21 +34,14 @@ CHANGED = "its CRC does not fit: bytes of this record were changed"
 CHANGED_LINK = "its CRC does not fit: bytes of the link after this position were changed"
 
 
-def judge(task: Task, result: Checked, begun: tuple[int, int]) -> None:
-    """Say in `result` what is the matter with the group that begins at (byte, last position before).
+def judge(file: FileIO, task: Task, result: Checked) -> None:
+    """Say in `result` what is the matter with what comes after the last link that fits, where `result` stands.
 
     It may be that nothing is: the group at the end of a segment that was left, or that is still being written.
     """
     from fluxrig_tooling.archive.check import Problem
 
-    try:
-        with opened(task.path) as file:
-            found = _look(file, task, result, *begun)
-    except FileNotFoundError:
-        result.gone = True
-        return
-    except OSError as exc:
-        found = result.position + 1, result.end, f"cannot be read: {exc.strerror}"
+    found = _look(file, task, result, result.end, result.position)
     if found:
         result.problem = Problem(task.name, *found)
 
