@@ -58,9 +58,10 @@ class History:
 
     async def _send_all(self, msgs: list) -> None:
         for msg in msgs:
-            position = position_of(msg)
-            if position > self._live.position:
+            if position_of(msg) > self._live.position:
                 self._live.preview_in(msg)  # this wire was quicker than the news of it
+        for msg in msgs:
+            position = position_of(msg)
             for tag in msg.data:
                 if self._error is None:
                     await self._send(msg, tag, position)
