@@ -67,12 +67,15 @@ class Beside:
 
     def end(self) -> None:
         """The Rack stops: compare what waits, report, give up what is open."""
-        if self._queue is not None:
-            while self._queue:
-                self._compare(self._queue.get_nowait())
-            self._report()
-        for join in self._joins:
-            join.close()
+        try:
+            if self._queue is not None:
+                while self._queue:
+                    self._compare(self._queue.get_nowait())
+                self._report()
+            for join in self._joins:
+                join.close()
+        except Exception as exc:
+            self._failed("ending", exc)
 
     async def _compare_forever(self) -> None:
         queue = self._queue
