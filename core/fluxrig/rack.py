@@ -20,7 +20,7 @@ import asyncio
 
 from fluxrig import registry
 from fluxrig.bus import Station, connect
-from fluxrig.compat import traceback_text
+from fluxrig.compat import forget, traceback_text
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.gear import DROP, Context, Gear
 from fluxrig.ids import NIL_ID, IdSource
@@ -84,6 +84,7 @@ class Rack:
             from fluxrig.invariant import check_archived
 
             check_archived(stations, rig["wires"], senders)
+            forget("fluxrig.invariant")
             allows = self.archive.allows if self.archive is not None else _allows_nothing
             guards = {index: allows for index in senders}
         connect(stations, [list(entry["outputs"]) for entry in rig["gears"]], self._deliveries(rig), guards)
@@ -149,6 +150,7 @@ class Rack:
     async def _start_archive(self) -> None:
         archive = self.archive
         await archive.start()
+        forget("fluxrig.journal.recovery", "fluxrig.journal.scan")
         keeper = Station("archive", Gear(), DROP, self.host.log)
         self.supervisor.add(keeper, "write", archive.write_forever)
         self.supervisor.add(keeper, "watch", archive.watch_forever)

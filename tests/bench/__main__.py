@@ -22,6 +22,10 @@ from tests.bench.figure import Figure
 AREAS = (
     "bus",
     "codec",
+    "journal",
+    "journal_flash",
+    "journal_pipeline",
+    "journal_verify",
     "memory",
     "modbus",
     "modbus_cycle",

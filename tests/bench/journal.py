@@ -44,8 +44,9 @@ def figures() -> Iterator[Figure]:
             ]
             ours, bare, sqlite = [group * count / seconds / 1000 for seconds in _in_turns(commits, count)]
         what = "one message a commit" if group == 1 else f"groups of {group}"
-        yield Figure(AREA, f"messages of {SIZE} B, {what}", "k/s", ours, BARE, bare, goal, True)
-        yield Figure(AREA, f"messages of {SIZE} B, {what}", "k/s", ours, SQLITE, sqlite, None if group == 1 else 1.0, True)
+        name = f"messages of {SIZE} B, {what}"
+        yield Figure(AREA, name, "k/s", ours, BARE, bare, goal, True)
+        yield Figure(AREA, name, "k/s", ours, SQLITE, sqlite, None if group == 1 else 1.0, True)
 
 
 def _in_turns(commits: list[Commit], count: int) -> list[float]:

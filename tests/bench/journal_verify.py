@@ -84,7 +84,7 @@ async def _write(folder: Path) -> int:
 
 
 class Unforced(Volume):
-    """A folder for files that nobody needs after the benchmark: nothing is forced to the disk. It can only be written."""
+    """A folder for files that nobody needs after the benchmark, and are only written: nothing is forced."""
 
     def __init__(self, folder: Path):
         self._folder = folder

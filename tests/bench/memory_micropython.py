@@ -13,12 +13,9 @@ def live() -> int:
 
 async def main(path: str, state: str) -> None:
     empty = live()
-    from fluxrig import flux
-    from fluxrig.rack import Rack
-    from fluxrig_ports.micropython.host import MicroPythonHost
+    from fluxrig_ports.micropython.run import load
 
-    with open(path, "rb") as file:
-        rack = Rack(MicroPythonHost(state), flux.unpack(file.read()))
+    rack = load(path, state)
     loaded = live()
     running: list = []
     until = asyncio.create_task(_settled(running))

@@ -136,6 +136,17 @@ class Header:
         return Header(journal, first, created, previous, end, head, machine)
 
 
+class Segment:
+    """One file of the journal, named by its `first` position. `end`: the bytes of it that count."""
+
+    __slots__ = ("created", "end", "first")
+
+    def __init__(self, first: int, end: int, created: int = 0):
+        self.first = first
+        self.end = end
+        self.created = created
+
+
 def segment_name(first: int) -> str:
     """The name of the segment whose first message has the position `first`."""
     return f"{first:016d}{_SUFFIX}"

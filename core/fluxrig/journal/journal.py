@@ -23,23 +23,13 @@ from fluxrig.journal.frames import (
     NO_HEAD,
     SEAL,
     Header,
+    Segment,
     chain,
     message_frames,
     pack_frame,
     pack_link,
     segment_name,
 )
-
-
-class Segment:
-    """One file of the journal, named by its `first` position. `end`: the bytes of it that count."""
-
-    __slots__ = ("created", "end", "first")
-
-    def __init__(self, first: int, end: int, created: int = 0):
-        self.first = first
-        self.end = end
-        self.created = created
 
 
 class Journal:
@@ -64,7 +54,7 @@ class Journal:
         self.time = 0
         self.segments: list[Segment] = []
         self.cursors: dict = {}
-        self.removed: list = []  # the stub, see `fluxrig.journal.retention`
+        self.removed: list = []  # the newest entry of the stub, see `fluxrig.journal.retention`
         self.segment_bytes = segment_bytes
         self.in_flight = 0
         self._wall_ns = wall_ns
@@ -262,8 +252,7 @@ class Journal:
             last = self.segments[-1]
             return last.first, last.end, self.head
         if self.removed:
-            last = self.removed[-1]
-            return last[0], last[3], last[2]
+            return self.removed[0], self.removed[3], self.removed[2]
         return 0, 0, NO_HEAD
 
     def _cursor_frames(self, which) -> list:

@@ -3,7 +3,7 @@
 from struct import unpack_from
 
 from fluxrig.journal.frames import FRAME, LINK, MESSAGE, SEAL, segment_name
-from fluxrig.journal.scan import Window, group_after, read_header
+from fluxrig.journal.window import Window, read_header
 
 
 class Group:
@@ -122,6 +122,8 @@ class Reader:
     async def _pass_damage(self) -> None:
         """Go on behind what cannot be read: in this segment where that is possible, else in the next one."""
         assert self._window is not None
+        from fluxrig.journal.scan import group_after  # rarely needed
+
         behind = await group_after(self._window, self._offset, self._next - 1)
         if behind is None:
             self._skip_to(self._after())

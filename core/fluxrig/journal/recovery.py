@@ -1,10 +1,10 @@
 """Finds out where a journal ends that was not closed in order. Needed once, when it is opened."""
 
 from fluxrig.errors import RemoteError
-from fluxrig.journal.frames import NO_HEAD, STUB, first_of, segment_name
-from fluxrig.journal.journal import Segment
-from fluxrig.journal.retention import unpack_stub
-from fluxrig.journal.scan import Scan, read_header
+from fluxrig.journal.frames import NO_HEAD, STUB, Segment, first_of, segment_name
+from fluxrig.journal.retention import read_stub
+from fluxrig.journal.scan import Scan
+from fluxrig.journal.window import read_header
 
 
 class Recovery:
@@ -15,7 +15,7 @@ class Recovery:
     segments  `Segment`s, oldest first
     before    what the header of the last segment says of the one before: (first, end, head)
     cursors   {id: position}
-    removed   entries of the stub
+    removed   the newest entry of the stub; [] without one
     notes     what a person should know, as text: bytes that were dropped, damage, gaps
     dropped   bytes after the last whole record, which were not durable; kept: whole records that no link confirmed
     """
@@ -59,17 +59,17 @@ async def _read_stub(volume, names: list, found: Recovery) -> None:
     if STUB not in names:
         return
     try:
-        found.journal, _, found.removed = unpack_stub(await volume.read(STUB, 0, await volume.size(STUB)))
+        found.journal, _, removed = await read_stub(volume)
     except RemoteError as exc:
         found.notes.append(f"{STUB}: {exc}: where the journal began is not known any more")
         return
-    if found.removed:
-        found.position = found.removed[-1][1]
-        found.head = found.removed[-1][2]
+    if removed:
+        found.removed = removed[-1]
+        _, found.position, found.head, _, _ = found.removed
 
 
 async def _add_segment(volume, name: str, first: int, found: Recovery) -> None:
-    if found.removed and first <= found.removed[-1][1]:
+    if found.removed and first <= found.removed[1]:
         # The power went between writing the stub and removing what it stands for.
         await volume.remove(name)
         return

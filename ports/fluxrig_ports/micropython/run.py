@@ -7,7 +7,7 @@ import asyncio
 import json
 import sys
 
-from fluxrig import flux
+from fluxrig.compat import forget
 from fluxrig.errors import FluxError
 from fluxrig.rack import Rack
 from fluxrig_ports.micropython.faults import file_error
@@ -18,21 +18,29 @@ _FOR_EVER_MS = 3_600_000
 
 def main(flux_path: str, seconds: int | None = None, state_dir: str = "fluxrig") -> None:
     """Run the rig in the file `flux_path` for `seconds`, or until interrupted. Raises what refuses the rig."""
+    rack = load(flux_path, state_dir)
     try:
-        with open(flux_path, "rb") as file:
-            data = file.read()
-    except OSError as exc:
-        raise file_error(exc, flux_path, "read")
-    rig = flux.unpack(data)
-    del data  # the rig is all that the heap has to hold from now on
-    host = MicroPythonHost(state_dir)
-    rack = Rack(host, rig)
-    try:
-        asyncio.run(rack.run(_wait(host.clock, seconds)))
+        asyncio.run(rack.run(_wait(rack.host.clock, seconds)))
     except KeyboardInterrupt:
         # The interrupt left the loop in the middle of some task; the Rack's own are still there to be ended.
         asyncio.run(rack.stop())
     print(json.dumps(rack.stats()))
+
+
+def load(flux_path: str, state_dir: str) -> Rack:
+    """The Rack of the rig in a file, on this platform. What only loading needs is gone from the heap afterwards.
+
+    FluxError that says what is wrong with the file.
+    """
+    from fluxrig import flux
+
+    try:
+        with open(flux_path, "rb") as file:
+            rig = flux.unpack(file.read())
+    except OSError as exc:
+        raise file_error(exc, flux_path, "read")
+    forget("fluxrig.flux")
+    return Rack(MicroPythonHost(state_dir), rig)
 
 
 async def _wait(clock, seconds: int | None) -> None:
