@@ -74,7 +74,7 @@ async def test_what_a_killed_process_left_is_forced_to_the_medium_before_it_coun
     life = await written()
     kept = 0
     for count, write in enumerate(life.volume.log):
-        for part in range(1, write.end - write.start):
+        for part in range(1, write.end - write.start + 1):
             after = life.volume.cut(count, part=part)
             after.record()
             again = Life(after)

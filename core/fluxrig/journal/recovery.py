@@ -111,6 +111,6 @@ async def _is_end(volume, found: Recovery) -> bool:
     if scan.torn:
         text = f"{name}: the last {scan.torn} bytes, from byte {scan.end} on, are a torn write after position"
         found.notes.append(f"{text} {scan.position}: dropped, they were never reported durable")
-    if not scan.sealed:
-        await volume.settle(name, scan.end + scan.torn)
+    # A sealed one too: a process may have been killed when it had written the seal and not yet forced it.
+    await volume.settle(name, scan.end + scan.torn)
     return True
