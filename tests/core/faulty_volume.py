@@ -10,7 +10,8 @@ NOTHING, HALF, ALL = 0, 1, 2
 
 class FaultyVolume(MemoryVolume):
     """Each create, append, replace and remove is a step. From `fail_step` on (-1: never), `fails` of them fail; of an
-    append, `wrote` is there nevertheless. `steps` counts them, `kinds` names them."""
+    append, `wrote` is there nevertheless. `steps` counts them, `kinds` names them. `unconfirmed` is (name, bytes) of an
+    append that hangs."""
 
     def __init__(self, files=None, fail_step=-1, wrote=NOTHING, fails=1, reserve=0):
         super().__init__(files)
@@ -20,6 +21,7 @@ class FaultyVolume(MemoryVolume):
         self.reserve = reserve
         self.steps = 0
         self.kinds = []
+        self.unconfirmed = None
 
     def step(self, kind) -> bool:
         """Whether this one fails."""
@@ -45,9 +47,17 @@ class FaultyVolume(MemoryVolume):
             self.may("remove")
         await super().remove(name)
 
-    def again(self):
-        """What the next process finds: the same files, and nothing fails any more."""
-        return FaultyVolume({name: bytearray(data) for name, data in self.files.items()}, reserve=self.reserve)
+    def again(self, part=100):
+        """What the next process finds: the same files, and nothing fails any more. Of what was not confirmed, `part`
+        percent."""
+        files = {name: bytearray(data) for name, data in self.files.items()}
+        if self.unconfirmed is not None:
+            name, count = self.unconfirmed
+            data = files[name]
+            end = len(data) - self.reserve
+            kept = end - count + count * part // 100
+            files[name] = data[:kept] + bytes(len(data) - kept)
+        return FaultyVolume(files, reserve=self.reserve)
 
 
 class FaultyAppender(Appender):
@@ -66,6 +76,10 @@ class FaultyAppender(Appender):
             data = data[: len(data) * volume.wrote // ALL]
         volume.files[self.name] = volume.files[self.name][: self.end] + data + bytes(volume.reserve)
         self.end += len(data)
+        if volume.hang is not None and not self.ended:
+            self.ended, volume.unconfirmed = True, (self.name, len(data))
+            await volume.hang.wait()
+            self.ended, volume.unconfirmed = False, None
         if self.ended:
             raise TransientError("cannot append: the test says so")
 
