@@ -9,10 +9,14 @@ one unit when it does not answer. A silent unit costs its neighbours one timeout
 """
 
 from fluxrig.errors import FluxError, RemoteError, TransientError
-from fluxrig.host import Host, Stream
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.rest import Rest
 from fluxrig.modbus.turns import Turns
+
+TYPE_CHECKING = False  # what a type checker takes for true: on a device the contract would take room for nothing
+
+if TYPE_CHECKING:
+    from fluxrig.host import Host, Stream
 
 NOT_CONNECTED = "not_connected"
 TIMEOUT = "timeout"
@@ -56,7 +60,7 @@ class Line:
         "strays",
     )
 
-    def __init__(self, host: Host, name: str, config: dict, log):
+    def __init__(self, host: "Host", name: str, config: dict, log):
         """`log(level, text)` hears of each change between working and not, once."""
         self.name = name
         self.timeouts = self.connect_failures = self.reconnects = self.disconnects = 0
@@ -149,7 +153,7 @@ class Line:
         finally:
             self._unanswered()  # whoever was cancelled leaves nothing under way
 
-    async def _converse(self, stream: Stream, unit: Rest, requests: list, deadline) -> None:
+    async def _converse(self, stream: "Stream", unit: Rest, requests: list, deadline) -> None:
         """Exchange requests and answers, and judge how that ended: the stream is kept or dropped."""
         keep = False
         self._heard = False
@@ -179,7 +183,7 @@ class Line:
             if not keep:
                 await self._drop()
 
-    async def _exchange(self, stream: Stream, unit: Rest, requests: list, deadline: int | None) -> None:
+    async def _exchange(self, stream: "Stream", unit: Rest, requests: list, deadline: int | None) -> None:
         """Send requests from index `self._next` on, keeping that up to date, and take the answers to them.
 
         Sets `self._heard` while only a part of an answer has come, and `self._alive` with each answer. Ends when all
@@ -221,7 +225,7 @@ class Line:
                 return False
         return True
 
-    async def _connect(self, even_resting: bool) -> Stream:
+    async def _connect(self, even_resting: bool) -> "Stream":
         if self._link.is_on(self._clock.wall_ns()) and not even_resting:
             raise LineError(self._link.why, reason=self._link.reason)
         config = self._config

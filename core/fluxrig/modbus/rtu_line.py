@@ -7,12 +7,16 @@ later than twice its timeout cannot be told from an answer: there is nothing in 
 """
 
 from fluxrig.errors import RemoteError
-from fluxrig.host import Host, Stream
 from fluxrig.modbus.line import Line, Lost, Unanswered, Unreachable
 from fluxrig.modbus.pdu import GATEWAY_CODES, ExceptionResponse
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.rest import Rest
 from fluxrig.modbus.rtu import BROADCAST, MAX_FRAME, Receiver, frame
+
+TYPE_CHECKING = False  # what a type checker takes for true: on a device the contract would take room for nothing
+
+if TYPE_CHECKING:
+    from fluxrig.host import Host, Stream
 
 
 class RtuLine(Line):
@@ -24,7 +28,7 @@ class RtuLine(Line):
     QUIET_US = 50_000
     """A damaged answer is given up when nothing more has come for so long."""
 
-    def __init__(self, host: Host, name: str, config: dict, log):
+    def __init__(self, host: "Host", name: str, config: dict, log):
         super().__init__(host, name, config, log)
         self._receiver = Receiver()
         self._byte_us = config["byte_us"]
@@ -33,7 +37,7 @@ class RtuLine(Line):
         self._local_echo = config["local_echo"]
         self._ready_at: int | None = None
 
-    async def _exchange(self, stream: Stream, unit: Rest, requests: list, deadline: int | None) -> None:
+    async def _exchange(self, stream: "Stream", unit: Rest, requests: list, deadline: int | None) -> None:
         first = self._next
         for index in range(first, len(requests)):
             self._next = index
@@ -56,7 +60,7 @@ class RtuLine(Line):
                 request.take(data, self._clock.wall_ns())
         self._next = len(requests)
 
-    async def _ask_one(self, stream: Stream, request: Request) -> bytes:
+    async def _ask_one(self, stream: "Stream", request: Request) -> bytes:
         """The data of the answer. An answer that came damaged is asked for once more, if that does no harm."""
         if not request.frame:
             request.frame = frame(request.unit_id, request.pdu)
@@ -73,7 +77,7 @@ class RtuLine(Line):
             raise RemoteError("the answer came damaged: its checksum is wrong")
         return answer
 
-    async def _send(self, stream: Stream, request: Request) -> None:
+    async def _send(self, stream: "Stream", request: Request) -> None:
         clock = self._clock
         if self._ready_at is not None and self._gap_us:
             left_us = clock.ticks_diff(self._ready_at, clock.ticks_us())
@@ -90,7 +94,7 @@ class RtuLine(Line):
         else:
             await stream.write(request.frame)
 
-    async def _receive(self, stream: Stream, request: Request) -> bytes | None:
+    async def _receive(self, stream: "Stream", request: Request) -> bytes | None:
         """The data of the answer, None when it came damaged."""
         clock = self._clock
         receiver = self._receiver

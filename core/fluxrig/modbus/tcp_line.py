@@ -1,9 +1,13 @@
 """A line of Modbus/TCP: several requests may be under way at once, told apart by their transaction ids."""
 
-from fluxrig.host import Host, Stream
 from fluxrig.modbus.line import Line, Lost, Unanswered, Unreachable
 from fluxrig.modbus.rest import Rest
 from fluxrig.modbus.tcp import MAX_FRAME, Transactions
+
+TYPE_CHECKING = False  # what a type checker takes for true: on a device the contract would take room for nothing
+
+if TYPE_CHECKING:
+    from fluxrig.host import Host, Stream
 
 
 class TcpLine(Line):
@@ -12,7 +16,7 @@ class TcpLine(Line):
     A unit that is not known to answer is asked one request first.
     """
 
-    def __init__(self, host: Host, name: str, config: dict, log):
+    def __init__(self, host: "Host", name: str, config: dict, log):
         super().__init__(host, name, config, log)
         self._transactions = Transactions(self)
         self._delay_us = config["request_delay_ms"] * 1000
@@ -20,7 +24,7 @@ class TcpLine(Line):
         self._read_limit = MAX_FRAME * self._window
         self._ready_at: int | None = None
 
-    async def _exchange(self, stream: Stream, unit: Rest, requests: list, deadline: int | None) -> None:
+    async def _exchange(self, stream: "Stream", unit: Rest, requests: list, deadline: int | None) -> None:
         clock = self._clock
         transactions = self._transactions
         under_way = transactions.under_way
@@ -50,7 +54,7 @@ class TcpLine(Line):
             if self._delay_us:
                 self._ready_at = clock.ticks_add(clock.ticks_us(), self._delay_us)
 
-    async def _answers(self, stream: Stream) -> None:
+    async def _answers(self, stream: "Stream") -> None:
         """Wait until at least one request is answered."""
         clock = self._clock
         left_us = self._timeout_us

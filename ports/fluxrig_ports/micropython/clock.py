@@ -5,7 +5,7 @@ import asyncio
 import time
 
 from fluxrig.errors import TransientError
-from fluxrig.host import Clock
+from fluxrig_ports.micropython.contract import Clock
 
 _YEAR_2000_NS = 946_684_800_000_000_000  # after 1970: where some ports begin to count
 

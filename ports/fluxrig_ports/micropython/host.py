@@ -6,9 +6,9 @@ import sys
 import time
 
 from fluxrig.errors import LocalError, TransientError
-from fluxrig.host import Host, Mqtt, Stream
 from fluxrig_ports.micropython import net
 from fluxrig_ports.micropython.clock import TicksClock
+from fluxrig_ports.micropython.contract import Host, Mqtt, Stream
 from fluxrig_ports.micropython.faults import file_error
 from fluxrig_ports.micropython.store import FolderStore
 from fluxrig_ports.micropython.volume import FolderVolume
@@ -43,6 +43,11 @@ class MicroPythonHost(Host):
 
     def volume(self, name: str) -> FolderVolume:
         return FolderVolume(self.state_dir + "/" + name)
+
+    def codec(self, mint):
+        from fluxrig.codec import Codec
+
+        return Codec(mint)
 
     def log(self, level: str, who: str, text: str) -> None:
         if level in self._shown:

@@ -16,8 +16,8 @@ import sys
 from umqtt.simple import MQTTClient, MQTTException  # type: ignore[import-not-found]
 
 from fluxrig.errors import LocalError, RemoteError, TransientError
-from fluxrig.host import Mqtt
 from fluxrig_ports.micropython import net
+from fluxrig_ports.micropython.contract import Mqtt
 from fluxrig_ports.micropython.faults import link_error
 from fluxrig_ports.micropython.link import Link
 

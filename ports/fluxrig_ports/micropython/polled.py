@@ -5,7 +5,7 @@ import asyncio
 import time
 
 from fluxrig.errors import FluxError
-from fluxrig.host import Stream
+from fluxrig_ports.micropython.contract import Stream
 
 _TIME_UP = "time up"
 _CLOSED = "closed"
@@ -69,6 +69,9 @@ class PolledStream(Stream):
         if not data and self._file is not None:
             return self._end()
         return data
+
+    async def abort(self) -> None:
+        await self.close()
 
     def discard(self) -> int:
         dropped = 0

@@ -6,7 +6,7 @@ On littlefs the flush commits the bytes and the rename is atomic; on the unix po
 import os
 
 from fluxrig.errors import LocalError
-from fluxrig.host import Store
+from fluxrig_ports.micropython.contract import Store
 from fluxrig_ports.micropython.faults import file_error
 
 _NAME = "abcdefghijklmnopqrstuvwxyz0123456789._-"

@@ -6,7 +6,7 @@ import time
 from machine import UART, Pin  # type: ignore[import-not-found]
 
 from fluxrig.errors import FluxError, LocalError, TransientError
-from fluxrig.host import Clock
+from fluxrig_ports.micropython.contract import Clock
 from fluxrig_ports.micropython.polled import PolledStream
 
 _PARITY = {"none": None, "even": 0, "odd": 1}

@@ -8,7 +8,7 @@ import os
 from io import IOBase
 
 from fluxrig.errors import LocalError, TransientError
-from fluxrig.host import Appender, Volume
+from fluxrig_ports.micropython.contract import Appender, Volume
 from fluxrig_ports.micropython.faults import file_error
 from fluxrig_ports.micropython.store import is_name, make_folder, names_in, replace_file
 
@@ -21,6 +21,9 @@ class FolderVolume(Volume):
     `block` is known once it is open: the block of a file system that MicroPython itself runs on a flash chip or a card,
     which is told by its having no inodes to count.
     """
+
+    block = 0
+    chunk = 2048
 
     def __init__(self, folder: str):
         self.folder = folder

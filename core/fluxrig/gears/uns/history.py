@@ -7,9 +7,8 @@ live value already is not published again.
 
 import asyncio
 
-from fluxrig.archive.marks import POSITION
 from fluxrig.errors import TransientError
-from fluxrig.gears.uns.topic import sample_payload
+from fluxrig.gears.uns.topic import position_of, sample_payload
 
 
 class History:
@@ -138,8 +137,3 @@ class History:
                 topic.sent.forget(position)
                 if topic.newest == msg.id:
                     topic.behind = False
-
-
-def position_of(msg) -> int:
-    """Where `msg` stands in the archive; 0 where it does not."""
-    return int(msg.meta.get(POSITION, 0))

@@ -2,6 +2,7 @@
 
 import json
 
+from fluxrig.archive.marks import POSITION
 from fluxrig.gears.uns.sent import Sent
 from fluxrig.jsontext import NotANumber, json_text
 
@@ -81,6 +82,11 @@ class Topic:
                 self.late = None
             if position:
                 self.sent.add(position, before)
+
+
+def position_of(msg) -> int:
+    """Where `msg` stands in the archive; 0 where it does not."""
+    return int(msg.meta.get(POSITION, 0))
 
 
 def sample_payload(msg, tag: str) -> bytes:

@@ -14,8 +14,7 @@ import json
 
 from fluxrig.errors import LocalError, TransientError
 from fluxrig.gear import Gear
-from fluxrig.gears.uns.history import History, position_of
-from fluxrig.gears.uns.topic import Topic
+from fluxrig.gears.uns.topic import Topic, position_of
 from fluxrig.ring import Ring
 
 _LEVEL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
@@ -98,7 +97,7 @@ class Uns(Gear):
         # Its time is null: nobody knows now when the broker will say it.
         options["will"] = (config["status"], _status("offline", None))
         self._mqtt = ctx.host.mqtt(options)
-        self._history = History(self, self._mqtt, ctx.clock, config["timeout_ms"], config["backlog_rate"])
+        self._history = None  # of what comes by guaranteed wires
         ctx.spawn("publish", self._publish_forever)
 
     @property
@@ -111,11 +110,11 @@ class Uns(Gear):
 
     @property
     def backlog_published(self) -> int:
-        return self._history.published
+        return self._history.published if self._history else 0
 
     @property
     def bytes_sent(self) -> int:
-        return self._state_bytes + self._history.bytes_sent
+        return self._state_bytes + (self._history.bytes_sent if self._history else 0)
 
     def on_in(self, msg):
         for tag in msg.data:
@@ -161,6 +160,13 @@ class Uns(Gear):
             self._look_at_state()
 
     async def deliver_in(self, msgs):
+        if self._history is None:
+            # Imported here, so that a Rack without guaranteed wires has no room taken by it.
+            from fluxrig.gears.uns.history import History
+
+            config = self._config
+            clock = self._ctx.clock
+            self._history = History(self, self._mqtt, clock, config["timeout_ms"], config["backlog_rate"])
         await self._history.deliver(msgs)
 
     def _recalled(self, msg) -> None:

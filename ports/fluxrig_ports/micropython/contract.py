@@ -1,0 +1,10 @@
+"""The contract of `fluxrig.host` as base classes: for who checks types. Loaded, it would take room for nothing here."""
+
+TYPE_CHECKING = False  # what a type checker takes for true
+
+if TYPE_CHECKING:
+    from fluxrig.host import Appender, Clock, Host, Mqtt, Store, Stream, Volume
+else:
+    Appender = Clock = Host = Mqtt = Store = Stream = Volume = object
+
+__all__ = ["Appender", "Clock", "Host", "Mqtt", "Store", "Stream", "Volume"]
