@@ -52,9 +52,8 @@ class Recorder:
         self._names.pop(descriptor, None)
         os.close(descriptor)
 
-    def write(self, descriptor: int, data: Any) -> int:
-        offset = os.lseek(descriptor, 0, os.SEEK_CUR)
-        written = os.write(descriptor, data)
+    def pwrite(self, descriptor: int, data: Any, offset: int) -> int:
+        written = os.pwrite(descriptor, data, offset)
         if descriptor in self._names:
             self.log.append(("write", self._names[descriptor], offset, bytes(data[:written])))
         return written

@@ -220,11 +220,11 @@ async def test_a_file_that_may_not_grow_keeps_what_it_had(tmp_path: Path):
 
 
 async def test_a_write_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write = os.write
+    pwrite = os.pwrite
     content = bytes(range(256)) * 2
     async with opened(tmp_path) as volume:
         file = await volume.create("a", 0)
-        monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:100]))
+        monkeypatch.setattr(os, "pwrite", lambda descriptor, data, at: pwrite(descriptor, data[:100], at))
         await file.append([content[:300], content[300:]])
         await file.append([content])
         monkeypatch.undo()
@@ -274,17 +274,17 @@ async def test_a_disk_that_hangs_does_not_stop_the_loop(tmp_path: Path, monkeypa
 
 async def test_a_cancelled_append_is_written_as_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     hangs, answers = threading.Event(), threading.Event()
-    lseek = os.lseek
+    pwrite = os.pwrite
 
-    def slow(descriptor: int, offset: int, how: int) -> int:
+    def slow(descriptor: int, data: bytes, offset: int) -> int:
         hangs.set()
         answers.wait(60)
-        return lseek(descriptor, offset, how)
+        return pwrite(descriptor, data, offset)
 
     async with opened(tmp_path) as volume:
         file = await volume.create("a", 0)
         await file.append([b"before "])
-        monkeypatch.setattr(os, "lseek", slow)
+        monkeypatch.setattr(os, "pwrite", slow)
         buffer = bytearray(b"cancelled")
         appending = asyncio.create_task(file.append([buffer]))
         while not hangs.is_set():

@@ -157,10 +157,9 @@ class Tail:
 
 def _write(descriptor: int, offset: int, data: bytes) -> None:
     """All of `data`: a disk that fills up takes a part of it, and says why only the next time."""
-    os.lseek(descriptor, offset, os.SEEK_SET)
-    written = os.write(descriptor, data)
+    written = _write_at(descriptor, data, offset)
     while written < len(data):
-        written += os.write(descriptor, memoryview(data)[written:])
+        written += _write_at(descriptor, memoryview(data)[written:], offset + written)
 
 
 def _close(descriptor: int) -> None:
@@ -170,6 +169,10 @@ def _close(descriptor: int) -> None:
 
 if sys.platform == "win32":
     import msvcrt
+
+    def _write_at(descriptor: int, data: bytes | memoryview, offset: int) -> int:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.write(descriptor, data)
 
     def _locked(descriptor: int) -> bool:
         """Whether the lock is ours now. Windows keeps others from reading what is locked: a byte that is not there."""
@@ -184,6 +187,10 @@ if sys.platform == "win32":
 
 else:
     import fcntl
+
+    def _write_at(descriptor: int, data: bytes | memoryview, offset: int) -> int:
+        # One call: after each, the thread waits for a loop that is busy.
+        return os.pwrite(descriptor, data, offset)
 
     def _locked(descriptor: int) -> bool:
         """Whether the lock is ours now. The kernel releases it when this process ends, however that happens."""
