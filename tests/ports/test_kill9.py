@@ -108,6 +108,7 @@ class MicroPythonRack:
 
     def start(self, base: int) -> None:
         program = f"import kill9_rack; kill9_rack.main({self._ends}, {base})"
+        # Twice the heap of the other tests: archive, uns and MQTT all compiled on the spot, and not frozen in flash.
         command = [str(MICROPYTHON), "-X", "heapsize=256wk", "-c", program]
         self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment)
 
