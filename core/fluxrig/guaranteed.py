@@ -244,13 +244,20 @@ class GuaranteedWire:
             await self._deliver(msgs)
             self._acknowledge(msgs[-1], len(msgs))
             return
-        for msg in msgs:
-            self._suspect = msg
-            self._hand_over(1)
-            self._receive(msg)
-            self._acknowledge(msg, 1)
-            if not self._target.alive:
-                return
+        taken = 0
+        try:
+            for msg in msgs:
+                self._suspect = msg
+                self._receive(msg)
+                taken += 1
+                if not self._target.alive:
+                    break
+        finally:
+            suspect = self._suspect
+            self._hand_over(min(taken + 1, len(msgs)))
+            if taken:
+                self._acknowledge(msgs[taken - 1], taken)
+            self._suspect = suspect
 
     def _hand_over(self, number: int) -> None:
         self.redelivered += min(number, self._again)
