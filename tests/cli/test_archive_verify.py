@@ -201,3 +201,17 @@ def test_several_processes_find_the_same_as_one(tmp_path: Path):
     two = document("verify", folder, "--jobs", "2", exit_code=1)
     assert two == document("verify", folder, "--jobs", "1", exit_code=1)
     assert [each["position"] for each in two["problems"]] == [30]
+
+
+def test_a_file_of_any_size_with_nothing_in_it_takes_no_time(folder: Path):
+    """Room that was reserved, and files that claim to be larger than the disk."""
+    for first in (1, 61):
+        os.truncate(folder / fmt.name(first), 1 << 42)
+    report = document("verify", folder)
+    assert (report["ok"], report["position"]) == (True, 60)
+    assert [each for each in page("show", folder, "--last", "2")]
+    with (folder / fmt.name(1)).open("r+b") as file:
+        file.seek((1 << 42) - 1)
+        file.write(b"x")
+    (problem,) = document("verify", folder, exit_code=1)["problems"]
+    assert (problem["segment"], problem["position"], problem["byte"]) == (fmt.name(1), 20, (1 << 42) - 1)

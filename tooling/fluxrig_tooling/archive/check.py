@@ -21,7 +21,7 @@ from zlib import crc32
 
 from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import CURSOR, CURSOR_SIZE, FRAME, LINK, LINK_SIZE, MAX_HEADER, MESSAGE, SEAL
-from fluxrig_tooling.archive.segments import opened, read_at, unpack_header
+from fluxrig_tooling.archive.segments import chunks, opened, unpack_header
 from fluxrig_tooling.archive.strides import BATCH, Strides
 
 WINDOW = 1 << 20
@@ -149,7 +149,7 @@ def _walk(task: Task, result: Checked) -> None:
         if not _follow(window, task, result):
             judge(file, task, result)
         elif result.sealed:
-            _end_sealed(file, task, result, size)
+            _end_sealed(file, task, result)
         elif task.end is not None:
             result.ignored = size - result.end
 
@@ -270,19 +270,14 @@ def _note_back(result: Checked, position: int, before: int, after: int) -> None:
     result.first_back = result.first_back or (position, before, after)
 
 
-def _end_sealed(file: FileIO, task: Task, result: Checked, size: int) -> None:
+def _end_sealed(file: FileIO, task: Task, result: Checked) -> None:
     """Behind a seal there is nothing but room that was reserved."""
     if task.end is not None and task.end != result.end:
         reason = f"the seal ends the segment here, and the segment after it says {task.end} bytes of it count"
         result.problem = Problem(task.name, result.position, result.end, reason)
         return
-    offset = result.end
-    while offset < size:
-        data = read_at(file, offset, WINDOW)
-        if not data:
-            return
+    for at, data in chunks(file, result.end):
         if data.strip(b"\0"):
-            byte = offset + len(data) - len(data.lstrip(b"\0"))
+            byte = at + len(data) - len(data.lstrip(b"\0"))
             result.problem = Problem(task.name, result.position, byte, "bytes follow the seal, which is the end")
             return
-        offset += len(data)

@@ -21,12 +21,11 @@ from fluxrig.journal.frames import (
     SEAL,
     unpack_link,
 )
-from fluxrig_tooling.archive.segments import frame_is_whole, read_at
+from fluxrig_tooling.archive.segments import chunks, frame_is_whole, read_at
 
 if TYPE_CHECKING:
     from fluxrig_tooling.archive.check import Checked, Task
 
-_CHUNK = 1 << 20
 _LINK = re.compile(rb"[LS]\x00\x00" + re.escape(bytes([LINK_SIZE - FRAME])))
 _SIZES = {CURSOR: CURSOR_SIZE, LINK: LINK_SIZE, SEAL: LINK_SIZE}
 
@@ -153,24 +152,20 @@ def _is_changed_link(file: FileIO, byte: int, position: int, group: Any) -> bool
 
 def link_after(file: FileIO, byte: int) -> bool:
     """Whether a whole link stands somewhere from `byte` on: then what is before it was once whole, too."""
-    while True:
-        data = read_at(file, byte, _CHUNK)
+    for _, data in chunks(file, byte, LINK_SIZE - 1):
         for match in _LINK.finditer(data):
             link = data[match.start() : match.start() + LINK_SIZE]
             if len(link) == LINK_SIZE and frame_is_whole(link):
                 return True
-        if len(data) < _CHUNK:
-            return False
-        byte += _CHUNK - LINK_SIZE + 1
+    return False
 
 
 def torn_bytes(file: FileIO, byte: int) -> int:
     """How many bytes there are from `byte` on, without the zeros at the end."""
-    at, torn = byte, 0
-    while data := read_at(file, at, _CHUNK):
+    torn = 0
+    for at, data in chunks(file, byte):
         if used := len(data.rstrip(b"\0")):
             torn = at + used - byte
-        at += len(data)
     return torn
 
 

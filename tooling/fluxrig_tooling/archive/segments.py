@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -17,6 +18,9 @@ from fluxrig.journal.frames import DIGEST, FRAME, HEADER, MAX_HEADER, STUB, Head
 
 MAX_STUB = 1 << 20
 """Bytes of a stub that are read; a Rack writes 16 KiB at most."""
+
+CHUNK = 1 << 20
+"""Bytes that are read at once."""
 
 LOCK = "lock"
 _NAME = re.compile(r"[0-9]{16,20}\.seg", re.ASCII)
@@ -141,6 +145,26 @@ def read_at(file: FileIO, offset: int, size: int) -> bytes:
     except OSError as exc:
         raise LocalError(f"the file cannot be read: {exc.strerror}") from exc
     return data or b""
+
+
+def chunks(file: FileIO, offset: int, overlap: int = 0) -> Iterator[tuple[int, bytes]]:
+    """(byte, content) of the file from `offset` on, in pieces that overlap by so many bytes.
+
+    Holes of a sparse file, which are zeros and may be larger than any disk, are passed over.
+    """
+    while True:
+        if hasattr(os, "SEEK_DATA"):
+            try:
+                offset = max(offset, os.lseek(file.fileno(), offset, os.SEEK_DATA) - overlap)
+            except OSError as exc:
+                if exc.errno == errno.ENXIO:  # nothing but a hole up to the end
+                    return
+        data = read_at(file, offset, CHUNK)
+        if data:
+            yield offset, data
+        if len(data) < CHUNK:
+            return
+        offset += CHUNK - overlap
 
 
 def frame_is_whole(data: bytes | memoryview) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 SECOND = 1_000_000_000
 _LATEST = 253_402_300_799  # the last second of the year 9999
@@ -16,9 +17,14 @@ def time_text(ns: int, digits: int = 9, between: str = "T") -> str:
     seconds, rest = divmod(ns, SECOND)
     if not 0 <= seconds <= _LATEST:
         return str(ns)
-    whole = datetime.fromtimestamp(seconds, UTC).strftime(f"%Y-%m-%d{between}%H:%M:%S")
+    whole = _second(seconds, between)
     places = f".{rest:09}"[: digits + 1] if digits else ""
     return f"{whole}{places}{'Z' if between == 'T' else ''}"
+
+
+@lru_cache(100)
+def _second(seconds: int, between: str) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime(f"%Y-%m-%d{between}%H:%M:%S")
 
 
 def span_text(ns: int) -> str:

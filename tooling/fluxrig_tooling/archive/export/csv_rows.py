@@ -24,8 +24,9 @@ class Export:
         self._write(COLUMNS)
 
     def write(self, position: int, msg: FluxMsg) -> None:
-        for time, *identity, value, quality in rows(position, msg, self._names):
-            self._write((time_text(time), *identity, value_text(value), quality))
+        time = time_text(msg.ts)
+        for _, *identity, value, quality in rows(position, msg, self._names):
+            self._write((time, *identity, value_text(value), quality))
             self.rows += 1
 
     def close(self) -> None:

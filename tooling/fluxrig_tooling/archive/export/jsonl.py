@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import BinaryIO
 
 from fluxrig.ids import NIL_ID, id_text
@@ -34,25 +36,32 @@ def line(position: int, msg: FluxMsg, names: Names) -> str:
 
     `data` has the values, and `quality` the tags whose value is not good. A NaN or infinity is null, as JSON has none.
     """
-    meta = {key: value for key, value in msg.meta.items() if not key.startswith(QUALITY)}
-    quality = {key[len(QUALITY) :]: value for key, value in msg.meta.items() if key.startswith(QUALITY)}
-    parts = {
-        "position": position,
-        "time": time_text(msg.ts),
-        "ts": msg.ts,
-        "id": id_text(msg.id),
-        "ref_id": None if msg.ref_id == NIL_ID else id_text(msg.ref_id),
-        "trace": msg.trace,
-        "source": names.full(msg.src_id) or None,
-        "data": msg.data,
-        "quality": quality,
-        "meta": meta,
-        "flags": msg.flags,
-        "raw": msg.raw,
-        "path": [
-            {"gear": names.full(gear), "port": names.ports.get(port) or id_text(port), "ts": ts}
-            for gear, port, ts in msg.path
-        ],
-    }
-    # Keys in this order, which a reader likes better than the alphabet.
-    return "{" + ", ".join(f'"{key}": {json_text(value, "null")}' for key, value in parts.items()) + "}"
+    meta, quality = msg.meta, {}
+    if any(key.startswith(QUALITY) for key in meta):
+        quality = {key[len(QUALITY) :]: value for key, value in meta.items() if key.startswith(QUALITY)}
+        meta = {key: value for key, value in meta.items() if not key.startswith(QUALITY)}
+    path = ", ".join(
+        [f'{{"gear": {_name(gear, names)}, "port": {_port(port, names)}, "ts": {ts}}}' for gear, port, ts in msg.path]
+    )
+    # Keys in this order, which a reader likes better than the alphabet. Ids and traces need no escapes.
+    return (
+        f'{{"position": {position}, "time": "{time_text(msg.ts)}", "ts": {msg.ts}, "id": "{id_text(msg.id)}", '
+        f'"ref_id": {"null" if msg.ref_id == NIL_ID else _quoted(id_text(msg.ref_id))}, "trace": "{msg.trace}", '
+        f'"source": {"null" if msg.src_id == NIL_ID else _name(msg.src_id, names)}, '
+        f'"data": {json_text(msg.data, "null")}, "quality": {json.dumps(quality)}, "meta": {json.dumps(meta)}, '
+        f'"flags": {msg.flags}, "raw": {json_text(msg.raw)}, "path": [{path}]}}'
+    )
+
+
+@lru_cache(1000)
+def _name(gear: bytes, names: Names) -> str:
+    return json.dumps(names.full(gear))
+
+
+@lru_cache(1000)
+def _port(port: bytes, names: Names) -> str:
+    return json.dumps(names.ports.get(port) or id_text(port))
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
