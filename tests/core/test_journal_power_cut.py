@@ -69,6 +69,29 @@ async def test_again_while_it_recovers_and_writes_on():
                 await survive(again, first.cut(step, part=part), again.known_at(step))
 
 
+async def test_while_a_segment_with_nothing_but_cursors_is_replaced():
+    volume = MemoryVolume()
+    volume.record()
+    life = Life(volume)
+    await life.open()
+    await life.group(b"one")
+    await life.seal()
+    await life.acknowledge()
+    await life.group()
+    await life.journal.close()
+    life = Life(volume, life.written, life.said[-1])
+    await life.open()
+    for _ in range(2):
+        await life.acknowledge()
+        await life.group()
+    await life.group(b"two")
+    await life.group(b"three")
+    begun = life.said[1].count
+    assert [write.kind for write in volume.log[begun:]].count("replace") == 3
+    for count in range(begun, len(volume.log) + 1):
+        await survive(life, volume.cut(count), life.known_at(count))
+
+
 async def test_what_a_killed_process_left_is_forced_to_the_medium_before_it_counts():
     """It may be in the memory of the operating system only: what is reported durable must outlive a power cut then."""
     life = await written()

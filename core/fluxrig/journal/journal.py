@@ -64,6 +64,7 @@ class Journal:
         self._wall_ns = wall_ns
         self._entropy = entropy
         self._before: tuple = (0, 0, NO_HEAD)  # what the header of the last segment says of the one before
+        self._empty = 0  # first position of a file that has cursors and no message, and is not in `segments`
         self._appender: Appender | None = None
         self._pending: list = []  # bodies of frames
         self._pending_bytes = 0
@@ -102,6 +103,7 @@ class Journal:
         self.cursors = recovery.cursors
         self.removed = recovery.removed
         self._before = recovery.before
+        self._empty = recovery.empty
         return recovery
 
     def append(self, data: bytes) -> None:
@@ -213,18 +215,19 @@ class Journal:
 
     async def _begin_segment(self, group: list) -> None:
         first = self.durable + 1
-        if self.segments and self.segments[-1].first == first:
-            # It has no message, so nobody holds a position or a head of it: the new one takes its place. From here on
-            # it is as if it had never been, also when this fails.
-            self.segments.pop()
-            self.head = self._before[2]
-        else:
-            self._before = self._tail()
         name = segment_name(first)
-        await self.volume.remove(name)  # what a write that failed has left
+        # One that has no message yet is replaced: nobody holds a position or a head of it. In one step, because the
+        # cursors in it are nowhere else. Nothing is appended to it then.
+        is_last = bool(self.segments) and self.segments[-1].first == first
+        replaces = is_last or self._empty == first
+        if not is_last:
+            self._before = self._tail()
+        if not replaces:
+            await self.volume.remove(name)  # what a write that failed has left
         created = self._wall_ns()
         header = Header(self.id, first, created, self._before[0], self._before[1], self._before[2], self.machine).pack()
-        self._appender = await self.volume.create(name, self.segment_bytes)
+        if not replaces:
+            self._appender = await self.volume.create(name, self.segment_bytes)
         # Header and group are one write: a segment is there with its first group, or not at all.
         frames = self._cursor_frames(self.cursors) + message_frames(group)
         await self._write_group(frames, len(group), LINK, header)
@@ -239,9 +242,15 @@ class Journal:
         head = chain(sha256(header).digest() if header else self.head, frames, kind, position, time)
         frames = frames + [pack_link(kind, position, time, head)]
         size = len(header) + sum([len(piece) for piece in frames])
-        assert self._appender is not None
-        await self._appender.append([header] + frames if header else frames)
         if header:
+            frames = [header] + frames
+        if self._appender is not None:
+            await self._appender.append(frames)
+        else:
+            await self.volume.replace(segment_name(self.durable + 1), b"".join(frames))
+        if header:
+            if self.segments and self.segments[-1].first > self.durable:
+                self.segments.pop()  # replaced
             self.segments.append(Segment(self.durable + 1, 0))
         self.segments[-1].end += size
         self.durable = position

@@ -14,6 +14,7 @@ class Recovery:
     position  of the last message; head: of the chain there; time: Unix ns when that segment was made
     segments  `Segment`s, oldest first
     before    what the header of the last segment says of the one before: (first, end, head)
+    empty     `first` of a segment after them that has cursors and no message, to be replaced; 0 when there is none
     cursors   {id: position}
     removed   the newest entry of the stub; [] without one
     notes     what a person should know, as text: bytes that were dropped, damage, gaps
@@ -26,6 +27,7 @@ class Recovery:
         self.head = NO_HEAD
         self.segments: list = []
         self.before: tuple = (0, 0, NO_HEAD)
+        self.empty = 0
         self.cursors: dict = {}
         self.removed: list = []
         self.notes: list = []
@@ -96,10 +98,11 @@ async def _is_end(volume, found: Recovery) -> bool:
             await volume.remove(name)
             found.dropped += scan.torn
             return False
-        header = scan.header
+        await volume.settle(name, scan.end + scan.torn)
+        found.empty = last.first
         if found.segments or found.removed:
             return False
-        found.journal = header.journal
+        found.journal = scan.header.journal
         return True
     last.end = scan.end
     found.position, found.head = scan.position, scan.head
