@@ -19,11 +19,11 @@ the Rack has a correlator or a guaranteed wire.
 import asyncio
 
 from fluxrig import registry
-from fluxrig.bus import Station, connect
+from fluxrig.bus import Station
 from fluxrig.compat import forget, traceback_text
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.gear import DROP, Context, Gear
-from fluxrig.ids import NIL_ID, IdSource
+from fluxrig.ids import IdSource
 from fluxrig.schedule import Schedule
 from fluxrig.supervisor import Supervisor
 
@@ -43,7 +43,7 @@ class Rack:
         self.ids = IdSource(host.clock.wall_ns, host.entropy)
         self.stations: list[Station] = []
         self.archive = self._make_archive(rig)
-        self._guaranteed: list = []  # (station of the consumer, wire)
+        self.guaranteed: list = []  # (station of the consumer, wire)
         self._shared: dict = {}
         self._started: list[Station] = []  # in the order of their start
         self._endings: list = []  # tasks that release killed Gears
@@ -54,7 +54,11 @@ class Rack:
             self.stations.append(Station(entry["name"], gear, entry["on_error"], host.log, self._release))
             outputs = [port for port in entry["outputs"] if (index, port) in wired]
             contexts.append(Context(self, entry["name"], entry["id"], entry["outputs"], entry["config"], outputs))
-        self._wire(rig)
+        # Imported here: what connects the Gears is not needed while they run.
+        from fluxrig.wiring import wire_up
+
+        wire_up(self, rig)
+        forget("fluxrig.wiring", "fluxrig.invariant")
         for station, context in zip(self.stations, contexts):
             try:
                 station.gear.init(context)
@@ -70,50 +74,6 @@ class Rack:
         from fluxrig.archive.archive import Archive
 
         return Archive(self.host, self.ids, self.machine_id, rig["archive"])
-
-    def _wire(self, rig: dict) -> None:
-        stations = self.stations
-        senders = [
-            index
-            for index, entry in enumerate(rig["gears"])
-            if stations[index].gear.sends_outside or entry.get("sends_outside")
-        ]
-        guards: dict = {}
-        if senders:
-            # Whatever the rig says: what was not archived does not leave.
-            from fluxrig.invariant import check_archived
-
-            check_archived(stations, rig["wires"], senders)
-            forget("fluxrig.invariant")
-            allows = self.archive.allows if self.archive is not None else _allows_nothing
-            guards = {index: allows for index in senders}
-        connect(stations, [list(entry["outputs"]) for entry in rig["gears"]], self._deliveries(rig), guards)
-
-    def _deliveries(self, rig: dict) -> list:
-        """The wires as `bus.connect` takes them."""
-        deliveries = []
-        for wire in rig["wires"]:
-            if wire[4] == "hot":
-                deliveries.append(wire[:4])
-            elif wire[4] == "guaranteed":
-                deliveries.append(list(wire[:4]) + [self._guarantee(rig["gears"], wire)])
-            else:
-                raise LocalError(f"there is no wire lane {wire[4]!r} (there are: hot, guaranteed)")
-        return deliveries
-
-    def _guarantee(self, gears: list, wire):
-        """What takes the messages of a guaranteed wire. Its code is loaded only where there is one."""
-        from fluxrig.guaranteed import GuaranteedWire
-
-        if self.archive is None:
-            raise LocalError("a rig with guaranteed wires needs `archive`: compile it again with this release")
-        source, port, target, input_port = wire[:4]
-        ids = (gears[source]["id"], gears[source]["outputs"].get(port, NIL_ID), gears[target]["id"])
-        ends = (self.stations[source], port, self.stations[target], input_port)
-        made = GuaranteedWire(self.archive, self.host.clock, self.host.log, *ends, ids, wire[5])
-        self._guaranteed.append((self.stations[target], made))
-        self.supervisor.add(self.stations[target], made.name, made.run)
-        return made.inlet
 
     def spawn(self, context: Context, name: str, work) -> None:
         """Register a supervised task; see `Context.spawn`."""
@@ -160,7 +120,7 @@ class Rack:
         started = self._started[::-1]
         self._started = []
         for station in started:
-            for target, wire in self._guaranteed:
+            for target, wire in self.guaranteed:
                 if target is station:
                     await self._end("archive", "drain", self.archive.flush())
                     await self._end(wire.name, "drain", wire.drain())
@@ -191,40 +151,11 @@ class Rack:
 
         And "archive": {…} where it has one, "wires": {name: {…}} where it has guaranteed wires.
         """
-        gears = {}
-        for station in self.stations:
-            entry = {
-                "in": sum([wire.count for wire in station.inbound]),
-                "errors": station.errors,
-                "rejected": station.rejected,
-                "dropped": station.dropped,
-                "refused": station.refused,
-                "unwired": station.unwired(),
-                "alive": station.alive,
-            }
-            for name in station.gear.counters:
-                entry[name] = getattr(station.gear, name)
-            gears[station.name] = entry
-        tickers = {}
-        for ticker in self.schedule.tickers:
-            lateness = ticker.lateness
-            tickers[ticker.name] = {
-                "ticks": ticker.ticks,
-                "missed": ticker.missed,
-                "late_us_p50": lateness.percentile(50),
-                "late_us_p99": lateness.percentile(99),
-                "late_us_max": lateness.max,
-            }
-        stats = {
-            "gears": gears,
-            "tickers": tickers,
-            "restarts": self.supervisor.restarts,
-            "missed": self.schedule.missed(),
-        }
-        if self.archive is not None:
-            stats["archive"] = {name: getattr(self.archive, name) for name in self.archive.counters}
-        if self._guaranteed:
-            stats["wires"] = {wire.name: wire.stats() for _, wire in self._guaranteed}
+        # Imported here: on a device nobody asks, or once, at the end.
+        from fluxrig.stats import stats_of
+
+        stats = stats_of(self)
+        forget("fluxrig.stats")
         return stats
 
     def _release(self, station: Station) -> None:
@@ -241,8 +172,3 @@ class Rack:
             self.host.log("error", name, f"{step}: {exc}")
         except Exception as exc:
             self.host.log("error", name, f"{step}: {traceback_text(exc)}")
-
-
-def _allows_nothing(msg) -> bool:
-    """The guard of a Rack without an archive."""
-    return False

@@ -9,15 +9,10 @@ from fluxrig.errors import LocalError, TransientError
 from fluxrig_ports.micropython import net
 from fluxrig_ports.micropython.clock import TicksClock
 from fluxrig_ports.micropython.contract import Host, Mqtt, Stream
-from fluxrig_ports.micropython.faults import file_error
 from fluxrig_ports.micropython.store import FolderStore
 from fluxrig_ports.micropython.volume import FolderVolume
 
 LEVELS = ("debug", "info", "warning", "error")
-SECRET_SIZE_LIMIT = 4096
-
-_ENOENT = 2
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 
 class MicroPythonHost(Host):
@@ -60,23 +55,10 @@ class MicroPythonHost(Host):
         The variable is `name` in capitals with `_` for `-`; devices have none. The file must be closed to others
         (mode 0600) where the file system knows modes; one newline at its end is not part of the secret.
         """
-        if not name or not all([char in _LETTERS for char in name]):
-            raise LocalError(f"not a secret's name: {name!r} (want only letters, digits, '_' and '-')", secret=name)
-        variable = "FLUXRIG_SECRET_" + name.upper().replace("-", "_")
-        value = os.getenv(variable) if hasattr(os, "getenv") else None
-        if value is not None:
-            return value
-        path = self.state_dir + "/secrets/" + name
-        try:
-            return _read_secret(path)
-        except OSError as exc:
-            if exc.args[0] != _ENOENT:
-                raise file_error(exc, path, "read")
-        raise LocalError(
-            f"secret {name!r} is not set: set the environment variable {variable}, "
-            f"or write it to {path} and chmod 600 that file",
-            secret=name,
-        )
+        # Imported here, so that it can be forgotten: secrets are asked for when Gears are made.
+        from fluxrig_ports.micropython.secrets import read_secret
+
+        return read_secret(self.state_dir + "/secrets/", name)
 
     async def connect(self, address: str, port: int, timeout_ms: int) -> Stream:
         return await net.connect(address, port, timeout_ms)
@@ -110,21 +92,3 @@ class MicroPythonHost(Host):
 
     def write_out(self, text: str) -> None:
         print(text)
-
-
-def _read_secret(path: str) -> str:
-    mode = os.stat(path)[0] & 0o7777
-    if mode & 0o077:
-        raise LocalError(f"{path} can be read by others (mode {mode:04o}): chmod 600 {path}")
-    with open(path, "rb") as file:
-        content = file.read(SECRET_SIZE_LIMIT + 1)
-    if len(content) > SECRET_SIZE_LIMIT:
-        raise LocalError(f"{path} is longer than {SECRET_SIZE_LIMIT} bytes: not a secret")
-    if content.endswith(b"\n"):
-        content = content[:-1]
-    if content.endswith(b"\r"):
-        content = content[:-1]
-    try:
-        return content.decode()
-    except UnicodeError:
-        raise LocalError(f"{path} is not UTF-8 text")

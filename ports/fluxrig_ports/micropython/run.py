@@ -40,7 +40,9 @@ def load(flux_path: str, state_dir: str) -> Rack:
     except OSError as exc:
         raise file_error(exc, flux_path, "read")
     forget("fluxrig.flux")
-    return Rack(MicroPythonHost(state_dir), rig)
+    rack = Rack(MicroPythonHost(state_dir), rig)
+    forget("fluxrig_ports.micropython.secrets")
+    return rack
 
 
 async def _wait(clock, seconds: int | None) -> None:

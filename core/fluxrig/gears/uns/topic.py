@@ -3,8 +3,12 @@
 import json
 
 from fluxrig.archive.marks import POSITION
-from fluxrig.gears.uns.sent import Sent
 from fluxrig.jsontext import NotANumber, json_text
+
+TYPE_CHECKING = False  # what a type checker takes for true
+
+if TYPE_CHECKING:
+    from fluxrig.gears.uns.sent import Sent
 
 GOOD = "good"
 _NOT_A_NUMBER = "bad:not_a_number"
@@ -39,10 +43,20 @@ class Topic:
         self.held = False
         self.position = 0
         self._at = 0
-        self.sent = Sent()
+        self._sent: "Sent | None" = None
         self._value = "null"
         self._ms: int | None = None
         self._quality = GOOD
+
+    @property
+    def sent(self) -> "Sent":
+        """Which samples the broker has, as far as they came by guaranteed wires: a `Sent`."""
+        if self._sent is None:
+            # Imported here, so that a Rack without guaranteed wires has no room taken by it.
+            from fluxrig.gears.uns.sent import Sent as Samples
+
+            self._sent = Samples()
+        return self._sent
 
     def take(self, msg, tag: str, position: int = 0) -> None:
         """Take the newest sample: that of `tag` in `msg`, which stands at `position` in the archive (0: not known).
@@ -62,7 +76,8 @@ class Topic:
         self.ts = msg.ts
         self.position = position or self.position
         self._at = position
-        self.sent.next(position)
+        if position or self._sent is not None:
+            self.sent.next(position)
 
     def payload(self) -> bytes:
         """The state, as UTF-8 JSON."""
@@ -70,7 +85,7 @@ class Topic:
 
     def begin(self) -> tuple:
         """The state is about to be published. `end` takes what this returns."""
-        self.flight = (self.newest, self._at, self.sent.before)
+        self.flight = (self.newest, self._at, 0 if self._sent is None else self._sent.before)
         return self.flight
 
     def end(self, flight: tuple, arrived: bool) -> None:
