@@ -265,13 +265,13 @@ def _tags_of(name: str, rig: RigModel) -> dict[str, Tag] | None:
     return None if gear is None or gear.tags is None else {tag.name: tag for tag in gear.tags}
 
 
-def _tags_on(gear: GearSpec, rig: RigModel, port: str) -> set[str] | None:
+def _tags_on(gear: GearSpec, rig: RigModel, port: str) -> list[str] | None:
     """The names of the tags that arrive on one input; None if they are not all known, or nothing is wired to it."""
     names, _ = _upstream(gear, rig, port)
-    sources = [rig.gear(name) for name in names]
+    sources = [source for source in rig.gears if source.name in names]
     if not rig.complete or not sources or not all(source.sound and source.tags is not None for source in sources):
         return None
-    return {tag.name for source in sources for tag in source.tags or ()}
+    return [tag.name for source in sources for tag in source.tags or ()]
 
 
 def _upstream(gear: GearSpec, rig: RigModel, port: str) -> tuple[set[str], set[str]]:
