@@ -110,7 +110,7 @@ class Rack:
     async def _start_archive(self) -> None:
         archive = self.archive
         await archive.start()
-        forget("fluxrig.journal.recovery", "fluxrig.journal.scan")
+        forget("fluxrig.archive.opening", "fluxrig.journal.recovery", "fluxrig.journal.scan")
         keeper = Station("archive", Gear(), DROP, self.host.log)
         self.supervisor.add(keeper, "write", archive.write_forever)
         self.supervisor.add(keeper, "watch", archive.watch_forever)

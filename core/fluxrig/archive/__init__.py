@@ -1,7 +1,8 @@
 """The archive of a Rack, on `fluxrig.journal`.
 
 archive       taking messages, writing them, and what happens while the disk is away
-upkeep        opening it, retention, checkpoints
+opening       taking up what the last run has left
+upkeep        retention, checkpoints
 cursor        where the consumer of a guaranteed wire stands in it
 dead_letters  messages that a consumer refused again and again
 marks         what is written into the meta of messages

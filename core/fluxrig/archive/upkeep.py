@@ -6,8 +6,7 @@ from fluxrig.errors import TransientError
 from fluxrig.journal import retention
 from fluxrig.journal.journal import Journal
 
-_KIB = 1024
-_DEFAULT_GROUP = 256 * _KIB
+_DEFAULT_GROUP = 256 * 1024
 
 
 class Upkeep:
@@ -20,7 +19,7 @@ class Upkeep:
 
     def __init__(self, journal: Journal, settings: dict, wall_ns, note, log):
         self.blocked = False
-        self.commit_bytes = settings["commit_bytes"] or _DEFAULT_GROUP
+        self.commit_bytes = group_bytes(settings, 0)
         self.removed = 0
         self.undelivered = 0
         self._journal = journal
@@ -40,24 +39,11 @@ class Upkeep:
 
     async def open(self, cursor_ids: list) -> None:
         """Open the journal, for consumers with these ids. FluxError when that fails."""
-        journal = self._journal
-        recovery = await journal.open()
-        _, total = await journal.volume.room()
-        self._limits.max_bytes = self._limits.max_bytes or total // 4
-        journal.segment_bytes = self._settings["segment_bytes"] or _segment_bytes(self._limits.max_bytes)
-        self.commit_bytes = self._settings["commit_bytes"] or journal.volume.block or _DEFAULT_GROUP
-        for text in recovery.notes:
-            self._log("warning", text)
-        if recovery.notes:
-            self._note("recovered", {"what": recovery.notes, "dropped_bytes": recovery.dropped})
-        for cursor_id in list(journal.cursors):
-            if cursor_id not in cursor_ids:
-                behind = journal.durable - journal.cursors[cursor_id]
-                self._log("warning", f"a guaranteed wire is not in the rig any more, {behind} positions behind")
-                journal.drop_cursor(cursor_id)
-        for cursor_id in cursor_ids:
-            if cursor_id not in journal.cursors:
-                journal.set_cursor(cursor_id, journal.durable)  # a new wire carries what comes from now on
+        # Imported here, so that it can be forgotten afterwards.
+        from fluxrig.archive.opening import open_journal
+
+        await open_journal(self._journal, self._limits, self._settings, cursor_ids, self._note, self._log)
+        self.commit_bytes = group_bytes(self._settings, self._journal.volume.block)
         self._last_checkpoint_ns = self._wall_ns()
 
     async def make_room(self) -> None:
@@ -106,6 +92,6 @@ class Upkeep:
             callback(journal.machine, *known)
 
 
-def _segment_bytes(max_bytes: int) -> int:
-    """A sixteenth of the archive, so that removing the oldest segment takes little of it."""
-    return min(max(max_bytes // 16, 16 * _KIB), 16 * _KIB * _KIB)
+def group_bytes(settings: dict, block: int) -> int:
+    """Bytes of a group that does not wait for more: what the rig says, a block of the flash, or what RAM can spare."""
+    return settings["commit_bytes"] or block or min(_DEFAULT_GROUP, settings["ram_bytes"] // 2)
