@@ -22,15 +22,28 @@ class Recorded(FolderVolume):
         self.log = recorder.log
 
 
-async def written(life: Life) -> None:
-    """Groups of records short and long, cursors, segments that are full and one that is sealed, removals, a restart."""
-    for number, size in enumerate((1, 3, 1, 2, 40, 1, 3)):
+async def written(life: Life) -> Life:
+    """Groups of records short and long, cursors, segments that are full and one that is sealed, removals.
+
+    A restart when the last segment has nothing but a cursor, and is replaced then.
+    """
+    await life.open()
+    for number, size in enumerate((1, 3, 1, 2, 40, 1)):
         await life.group(*[bytes([number, index, 0]) * (size * 11) for index in range(size)])
         await life.acknowledge()
         if number == 2:
             await life.seal()
         await life.retain()
+    await life.seal()
+    await life.group()
     await life.journal.close()
+    again = Life(life.volume, life.written, life.said[-1])
+    again.said = life.said
+    await again.open()
+    for record in (b"after", b"the restart"):
+        await again.group(record)
+    await again.journal.close()
+    return again
 
 
 def on_a_disk(tmp_path: Path) -> Callable[[dict[str, bytes]], Path]:
@@ -60,9 +73,7 @@ async def recorded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Recor
     """The whole life of a journal there."""
     with monkeypatch.context() as patch:
         recorder = Recorder(folder, patch)
-        life = Life(Recorded(folder, recorder))
-        await life.open()
-        await written(life)
+        life = await written(Life(Recorded(folder, recorder)))
     kinds = {entry[0] for entry in recorder.log}
     assert kinds == {"create", "write", "truncate", "force", "unlink", "force names", "replace"}
     assert after_cut(recorder, len(recorder.log), random.Random(1)) == content(folder), "what was closed is all there"
