@@ -254,6 +254,51 @@ async def test_volatile_messages_are_taken_again_when_their_delivery_failed():
     await bench.stop()
 
 
+async def test_while_the_disk_is_away_a_consumer_looks_at_each_message_once():
+    (bench,) = await life(cursors=())
+    cursor = bench.archive.cursor(ID, id_of("archive.joined"))
+    bench.volume.fail = TransientError("no space left")
+    bench.send(1)
+    await bench.wait(1001)
+    waiting = asyncio.create_task(cursor.take(10))
+    looked_at = []
+    message = bench.archive.message
+
+    def counted(entry):
+        looked_at.append(entry)
+        return message(entry)
+
+    await bench.wait(0)
+    bench.archive.message = counted
+    for _ in range(10):
+        bench.send(1)
+        await bench.wait(0)
+    assert not waiting.done()
+    assert len(looked_at) <= 2 * 10, "once to let it go on, once for the consumer"
+    waiting.cancel()
+    await bench.stop()
+
+
+async def test_what_is_given_up_while_the_disk_is_away_does_not_hide_what_comes_after_it():
+    bench, cursor = await life(ram_bytes=3000)
+    bench.volume.fail = TransientError("no space left")
+    got = []
+    for _ in range(20):
+        bench.send(2)
+        await bench.wait(1001)
+        msgs = await taken(bench, cursor)
+        got += ns(msgs)
+        cursor.done(msgs[-1])
+        bench.sink.got.clear()
+    assert bench.stats()["lost"] and got == list(range(40))
+    bench.volume.fail = None
+    await bench.wait(70_000)
+    bench.send(1)
+    await bench.wait(1001)
+    assert ns(await rest(bench, cursor)) == [40]
+    await bench.stop()
+
+
 async def test_a_disk_that_was_away_at_the_start_does_not_make_a_consumer_begin_at_the_beginning():
     bench, cursor = await life()
     bench.send(4)
@@ -291,6 +336,32 @@ async def test_a_survey_sees_what_is_not_acknowledged_and_changes_nothing():
     assert ns(seen) == [2, 3, 4] and "archive.pos" in seen[0].meta
     assert ns(await taken(bench, cursor)) == [2, 3, 4]
     assert cursor.behind == 3
+    await bench.stop()
+
+
+async def test_others_run_while_a_consumer_goes_through_the_archive():
+    bench, cursor = await life()
+    for _ in range(6):
+        bench.send(1)
+        await bench.wait(1001)
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    await cursor.survey(lambda msg: None)
+    assert turns >= 6, "once a group"
+    turns = 0
+    waiting = asyncio.create_task(bench.archive.cursor(OTHER, id_of("archive.joined")).take(1))
+    while bench.archive.journal.cursors.get(OTHER, 0) < 6:
+        await asyncio.sleep(0)
+    assert turns >= 6
+    beside.cancel()
+    waiting.cancel()
     await bench.stop()
 
 

@@ -38,7 +38,7 @@ class Archive:
     """See the top of this module. `settings` is `archive` of a compiled rig (`fluxrig.rack`).
 
     volatile   whether messages go on without being on the medium
-    entries    what is not durable yet, oldest first
+    entries    what is not durable yet, oldest first; gone: how many there were before them
     archived, lost, refused, groups, failures   counters: messages that became durable; that RAM had no room for while
                the disk was away; that were not taken, because the archive is full; writes; writes that failed
     """
@@ -73,6 +73,7 @@ class Archive:
         self.journal = Journal(host.volume("archive"), machine, host.clock.wall_ns, host.entropy, 0)
         self.codec = host.codec(ids.mint)
         self.entries: list[Entry] = []
+        self.gone = 0
         self.volatile = False
         self.archived = 0
         self.lost = 0
@@ -298,6 +299,7 @@ class Archive:
         """The positions `first` to `last` are durable now."""
         count = last - first + 1
         done, self.entries = self.entries[:count], self.entries[count:]
+        self.gone += count
         self.archived += count
         if self.volatile:
             self._resume()
@@ -338,6 +340,7 @@ class Archive:
         count = journal.forget(journal.pending_bytes + coming - self._ram_bytes + self._ram_bytes // 8)
         written = journal.in_flight
         del self.entries[written : written + count]
+        self.gone += count
         self.lost += count
 
     def _fail(self, exc: FluxError) -> None:

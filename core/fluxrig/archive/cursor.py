@@ -1,5 +1,6 @@
 """Where the consumer of a guaranteed wire stands in the archive: what it has, and what comes next."""
 
+import asyncio
 from binascii import hexlify
 
 from fluxrig.archive.marks import POSITION, at_position, marked_volatile
@@ -26,6 +27,7 @@ class Cursor:
         self._index = 0  # of the next record in it
         self._unacknowledged: list = []  # positions that were given
         self._volatile: list = []  # entries that were given
+        self._looked = 0  # how many entries, from the first one that the archive ever had, were looked at
         self._taken: set = set()  # positions that the consumer had before they were durable
 
     @property
@@ -58,6 +60,7 @@ class Cursor:
         self._group = None
         self._unacknowledged = []
         self._volatile = []
+        self._looked = 0
         if self._reader is not None:
             self._reader.seek(self.acknowledged + 1)
 
@@ -92,6 +95,7 @@ class Cursor:
                 msg = self._message(group, index)
                 if msg is not None:
                     see(msg)
+            await asyncio.sleep(0)  # where reading waits for nothing, a whole archive must not keep the others waiting
 
     async def _take_durable(self, limit: int) -> list:
         batch: list = []
@@ -122,7 +126,10 @@ class Cursor:
         self._group = await self._reader.next()
         self._index = 0
         self.unreadable += self._reader.unreadable - gaps
-        return self._group is not None
+        if self._group is None:
+            return False
+        await asyncio.sleep(0)  # there may be a long way to the next message of this port
+        return True
 
     def _message(self, group, index: int):
         """The message of a record, or None when it is another port's, or cannot be read."""
@@ -140,15 +147,19 @@ class Cursor:
 
     def _take_volatile(self, limit: int) -> list:
         batch: list = []
-        for entry in self._archive.entries:
-            if len(batch) == limit:
-                break
+        gone, entries = self._archive.gone, self._archive.entries
+        # Only what is new: a disk that is away for long leaves many entries, and each that comes leads here.
+        index = max(self._looked - gone, 0)
+        while index < len(entries) and len(batch) < limit:
+            entry = entries[index]
+            index += 1
             if self in entry.taken or entry in self._volatile:
                 continue
             msg = self._archive.message(entry)
             if msg.path and msg.path[-1][1] == self._port:
                 self._volatile.append(entry)
                 batch.append(marked_volatile(msg))
+        self._looked = gone + index
         return batch
 
     def _pass(self, position: int) -> None:
