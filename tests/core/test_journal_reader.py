@@ -4,6 +4,7 @@ from faulty_volume import FaultyVolume
 from journal_reading import read_journal
 
 from fluxrig.errors import TransientError
+from fluxrig.journal.frames import segment_name
 from fluxrig.journal.journal import Journal
 from fluxrig.journal.reader import Reader
 from fluxrig.journal.retention import DROP_OLDEST, Limits, retain
@@ -138,6 +139,27 @@ async def test_what_was_removed_is_counted_and_passed_over():
     records, _ = await rest(reader)
     assert records == {number: record(number) for number in range(first, 31)}
     assert reader.unreadable == first - 2
+
+
+async def test_a_segment_that_is_being_removed_meanwhile_is_passed_over_as_well():
+    class Slow(FaultyVolume):
+        async def remove(self, name):
+            await super().remove(name)
+            await asyncio.sleep(0)
+
+    journal = await opened(Slow())
+    for number in range(1, 31):
+        await write(journal, number)
+    removing = asyncio.create_task(retain(journal, Limits(1500, 0, DROP_OLDEST), 0, 0, 1))
+    gone = journal.segments[0]
+    while segment_name(gone.first) in journal.volume.files:
+        await asyncio.sleep(0)
+    assert journal.segments[0] is gone, "its file is not there any more, and it is not forgotten yet"
+    reader = Reader(journal, 1)
+    records, _ = await rest(reader)
+    await removing
+    assert records == {number: record(number) for number in range(journal.segments[0].first, 31)}
+    assert reader.unreadable == journal.segments[0].first - 1
 
 
 async def spoilt(which, part):

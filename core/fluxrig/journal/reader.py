@@ -2,6 +2,7 @@
 
 from struct import unpack_from
 
+from fluxrig.errors import FluxError
 from fluxrig.journal.frames import FRAME, LINK, MESSAGE, SEAL, segment_name
 from fluxrig.journal.window import Window, read_header
 
@@ -39,9 +40,13 @@ class Reader:
                 return None
             try:
                 group = await self._read_group()
-            except BaseException:
-                self._first = 0  # what was read of a group is gone: read it again
-                raise
+            except BaseException as exc:
+                first, self._first = self._first, 0  # what was read of a group is gone: read it again
+                removed = self._journal.removed
+                if not isinstance(exc, FluxError) or not removed or removed[1] < first:
+                    raise
+                self._skip_to(removed[1] + 1)  # retention is removing the segment right now
+                continue
             if group is not None and group.records:
                 return group
         return None
