@@ -19,8 +19,10 @@ class Moody(Gear):
 
     def init(self, ctx):
         self.got = []
+        self.sizes = []  # of what it was handed
 
     async def deliver_in(self, msgs):
+        self.sizes.append(len(msgs))
         if not Moody.well:
             raise TransientError("not now")
         if 13 in [msg.data["n"] for msg in msgs]:
@@ -156,6 +158,40 @@ async def test_while_the_disk_is_away_messages_go_on_and_come_once():
     after = await Bench(after=bench).start()
     await after.pass_ms(3000)
     assert after.got() == []
+
+
+async def test_what_became_durable_at_different_times_is_delivered_together():
+    bench = await Bench(commit_count=1).start()
+    Moody.well = False
+    for n in range(12):
+        bench.send(n)
+        await bench.pass_ms(10)
+    assert bench.rack.stats()["archive"]["groups"] >= 12
+    Moody.well = True
+    bench.consumer.sizes = []
+    await bench.pass_ms(1000)
+    assert (bench.got(), bench.consumer.sizes) == (list(range(12)), [12])
+
+
+async def test_a_disk_that_cannot_be_read_on_loses_nothing_of_what_was_read():
+    bench = await Bench(commit_count=1).start()
+    Moody.well = False
+    for n in range(12):
+        bench.send(n)
+        await bench.pass_ms(10)
+    Moody.well = True
+    volume = bench.host.volumes["archive"]
+    read, reads = volume.read, []
+
+    async def fails_in_between(*arguments):
+        reads.append(arguments)
+        if len(reads) in (2, 3, 5):
+            raise TransientError("cannot be read")
+        return await read(*arguments)
+
+    volume.read = fails_in_between
+    await bench.pass_ms(20_000)
+    assert len(reads) >= 5 and bench.got() == list(range(12))
 
 
 async def test_behind_a_correlator_the_archive_has_one_copy_of_each():

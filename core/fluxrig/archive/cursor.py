@@ -100,8 +100,15 @@ class Cursor:
     async def _take_durable(self, limit: int) -> list:
         batch: list = []
         while len(batch) < limit:
-            if self._is_used_up() and (batch or not await self._next_group()):
-                break
+            if self._is_used_up():
+                # On over the end of a group: where each message is one of its own, each would wait for the consumer.
+                try:
+                    if not await self._next_group():
+                        break
+                except FluxError:
+                    if not batch:
+                        raise
+                    break  # these are given first, and the next call meets the error again
             assert self._group is not None
             position = self._group.first + self._index
             msg = self._message(self._group, self._index)
