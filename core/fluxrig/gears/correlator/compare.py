@@ -56,12 +56,17 @@ class Sample:
 
 
 class Field:
-    """One field: what waits on either path in the order of source time, the newest time of either, and the counts."""
+    """One field, with the counts of what was decided.
+
+    By path: `waiting` in the order of source time; `newest`, the source time that came last; `due`, before which none of
+    them has waited long enough.
+    """
 
     def __init__(self, rule):
         self.rule = rule
         self.waiting: tuple = ([], [])
-        self.newest = [0, 0]  # looked at only where both paths have samples
+        self.newest: list = [None, None]
+        self.due = [0, 0]
         self.equal = 0
         self.differing = 0
         self.only = [0, 0]
@@ -131,12 +136,13 @@ class Compare:
             field = self._fields[name]
             sample = Sample(tag, msg, now_us + self._hold_us)
             waiting = field.waiting[side]
-            at = len(waiting)
-            while at and waiting[at - 1].ts > sample.ts:
-                at -= 1
-            waiting.insert(at, sample)
+            if not waiting:
+                field.due[side] = sample.deadline
+            waiting.insert(_index(waiting, sample.ts + 1), sample)
+            before = field.newest[side]
             field.newest[side] = sample.ts
-            self._settle(name, field)
+            if field.waiting[1 - side]:
+                self._settle(name, field, side, sample.ts if before is None else min(before, sample.ts))
             if len(waiting) > self._max_waiting:
                 self._counts.compare_overflowed += 1
                 self._decide(name, field, side, waiting[0])
@@ -146,9 +152,11 @@ class Compare:
         """Decide what has waited long enough."""
         for name, field in self._fields.items():
             for side in (LIVE, SHADOW):
-                due = [sample for sample in field.waiting[side] if now_us >= sample.deadline]
-                for sample in due:
-                    self._decide(name, field, side, sample)
+                waiting = field.waiting[side]
+                if waiting and now_us >= field.due[side]:
+                    for sample in [sample for sample in waiting if now_us >= sample.deadline]:
+                        self._decide(name, field, side, sample)
+                    field.due[side] = min([sample.deadline for sample in waiting] + [now_us + self._hold_us])
         self._tell()
 
     def report(self) -> tuple:
@@ -170,22 +178,29 @@ class Compare:
         self._names[SHADOW][tag] = tag
         return tag
 
-    def _settle(self, name: str, field: Field) -> None:
-        """Match every pair that nothing which may still come in order could part."""
-        searching = bool(field.waiting[LIVE] and field.waiting[SHADOW])
-        while searching:
-            searching = False
-            live, shadow = field.waiting
-            side = LIVE if len(live) <= len(shadow) else SHADOW
-            for sample in field.waiting[side]:
-                other = self._nearest(field.waiting[1 - side], sample.ts)
-                if other is None or self._nearest(field.waiting[side], other.ts) is not sample:
-                    continue
-                distance = abs(sample.ts - other.ts)
-                if field.newest[1 - side] >= sample.ts + distance and field.newest[side] >= other.ts + distance:
-                    self._match(name, field, side, sample, other)
-                    searching = True
-                    break
+    def _settle(self, name: str, field: Field, side: int, before: int) -> None:
+        """Match every pair that nothing which may still come in order could part.
+
+        Path `side` has moved on from the source time `before`. A pair that waited for that lies within `align` of it.
+        """
+        newest = field.newest[side]
+        other_newest = field.newest[1 - side]
+        mine = field.waiting[side]
+        others = field.waiting[1 - side]
+        reach = before - self._align_ns
+        at = _index(others, reach)
+        while at < len(others) and others[at].ts <= newest:
+            other = others[at]
+            at += 1
+            sample = self._nearest(mine, other.ts)
+            if sample is None or self._nearest(others, sample.ts) is not other:
+                continue
+            distance = abs(sample.ts - other.ts)
+            if newest >= other.ts + distance and other_newest >= sample.ts + distance:
+                self._match(name, field, side, sample, other)
+                # Those that were nearer to one of the two may now go with another.
+                reach -= 2 * self._align_ns
+                at = _index(others, reach)
 
     def _decide(self, name: str, field: Field, side: int, sample: Sample) -> None:
         """Match `sample`, or count it as one without a counterpart, with what is there now. It may be decided already.
@@ -208,20 +223,10 @@ class Compare:
 
     def _nearest(self, waiting: list, ts: int):
         """The sample nearest to `ts` within `align`; of two alike the earlier, of those at one time the first."""
-        low = 0
-        high = len(waiting)
-        while low < high:
-            middle = (low + high) >> 1
-            if waiting[middle].ts < ts:
-                low = middle + 1
-            else:
-                high = middle
+        low = _index(waiting, ts)
         after = waiting[low].ts - ts if low < len(waiting) else self._align_ns + 1
         if low and ts - waiting[low - 1].ts <= min(after, self._align_ns):
-            low -= 1
-            while low and waiting[low - 1].ts == waiting[low].ts:
-                low -= 1
-            return waiting[low]
+            return waiting[_index(waiting, waiting[low - 1].ts)]
         return waiting[low] if after <= self._align_ns else None
 
     def _match(self, name: str, field: Field, side: int, sample: Sample, other: Sample) -> None:
@@ -257,6 +262,19 @@ class Compare:
             self._found = []
             for live, shadow, fields in found:
                 self._differs(live, shadow, fields)
+
+
+def _index(waiting: list, ts: int) -> int:
+    """Where the samples of the time `ts` begin, or would."""
+    low = 0
+    high = len(waiting)
+    while low < high:
+        middle = (low + high) >> 1
+        if waiting[middle].ts < ts:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 def percent(part: int, whole: int):
