@@ -260,6 +260,14 @@ class Verified:
     uncommitted: int = 0
 
 
+def begun(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Without a last segment whose first write did not succeed: where its header is not whole, nothing of it counts."""
+    last = max((file for file in files if file.endswith(".seg")), default="")
+    if last and frame_at(files[last], 0) is None:
+        return {file: data for file, data in files.items() if file != last}
+    return files
+
+
 def verify(files: dict[str, bytes]) -> Verified:
     """Everything that the archive holds, up to its last link. Raises Bad."""
     found = Verified()

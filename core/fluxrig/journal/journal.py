@@ -184,8 +184,10 @@ class Journal:
 
     async def close(self) -> None:
         """Release the folder. What is pending is not written: commit it before."""
-        await self._abandon()
-        await self.volume.close()
+        try:
+            await self._abandon()
+        finally:  # also when a disk that hangs has used up the time
+            await self.volume.close()
 
     def _take_group(self) -> tuple:
         """(messages, bytes of their frames) of the next group."""
