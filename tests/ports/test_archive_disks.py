@@ -196,7 +196,8 @@ async def test_a_disk_that_is_too_slow_costs_the_oldest_and_no_more_ram(
     for _ in range(50):
         bench.send(10)
         await asyncio.sleep(0)
-        assert bench.archive.journal.pending_bytes <= 20_000
+        # One more than that, as what is being written cannot be given up.
+        assert bench.archive.journal.pending_bytes <= 20_000 + 300
     assert len(bench.got) >= 400
     gate.open.set()
     await until(lambda: not bench.archive.volatile and not bench.archive.pending)
