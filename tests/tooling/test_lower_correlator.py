@@ -1,5 +1,6 @@
 """What a correlator gets to join and compare, what is said of mistakes, and the topics of what it makes."""
 
+import json
 from typing import Any
 
 import pytest
@@ -295,10 +296,15 @@ def test_a_filter_knows_the_tags_of_joined_events():
         assert (load_text(text.replace("LATE", late))[0] is not None) == good
 
 
-async def test_a_compiled_rig_joins_and_compares():
-    """The Rack takes what the compiler makes; nothing answers at the links, so that bad values are what is joined."""
-    config = "commit: 10ms, join: [{name: j, parts: [plc, {gear: mesh, prefix: m_}], key: meta.machine.id, within: 5s}]"
-    compiled = unpack(pack(compile_rig(model_of(rig(config + ", compare: {report: 1s}", JOINED + COMPARED)))))
+async def test_a_compiled_rig_joins_compares_and_publishes():
+    """Nothing answers at the links of this one, so bad values are what is joined, compared and published."""
+    config = (
+        "commit: 10ms, join: [{name: j, parts: [plc, {gear: mesh, prefix: m_}], key: meta.machine.id, within: 5s}], "
+        "compare: {report: 1s}"
+    )
+    wires = COMPARED + "  - {from: [archive.joined, archive.parity], to: uns}\n"
+    text = rig(config, wires).replace("type: correlator", "type: correlator, uns: {area: cell-1}")
+    compiled = unpack(pack(compile_rig(model_of(text))))
     host = MemoryHost(seed=1)
     rack = Rack(host, compiled)
     await rack.start()
@@ -306,3 +312,10 @@ async def test_a_compiled_rig_joins_and_compares():
     stats = rack.stats()["gears"]["archive"]
     assert stats["joins_complete"] > 0 and stats["failures"] == stats["not_archived"] == 0
     assert stats["compared"] > 0
+    retained = host.network.broker.retained
+    assert b'"bad:not_connected"' in retained["acme/cell-1/m_vibration"]
+    # Of the six samples of a round only those of `batch` are on both paths, both bad.
+    parity = json.loads(retained["acme/cell-1/parity"])["v"]
+    assert 0 < parity < 100
+    (fields,) = [json.loads(payload)["v"] for topic, payload in retained.items() if topic.endswith("/parity_fields")]
+    assert fields["batch"]["parity"] == 100 and fields["vibration"]["parity"] in (0, None)

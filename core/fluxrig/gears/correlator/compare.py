@@ -58,8 +58,8 @@ class Sample:
 class Field:
     """One field, with the counts of what was decided.
 
-    By path: `waiting` in the order of source time; `newest`, the source time that came last; `due`, before which none of
-    them has waited long enough.
+    By path: `waiting` in the order of source time; `newest`, the source time that came last; `due`, before which none
+    of them has waited long enough.
     """
 
     def __init__(self, rule):

@@ -62,9 +62,13 @@ def own_tags(gear: GearSpec, rig: RigModel) -> list[Tag] | None:
         return tags
     tags.append(Tag("parity", gear.name, gear.id, "float", "%", (0, 100), "parity"))
     tags.append(Tag("parity_fields", gear.name, gear.id, "map", port="parity"))
-    if "fields" not in compare:
-        return None
-    return tags + [Tag(DIFF + name, gear.name, gear.id, "map", port="diff") for name in compare["fields"]]
+    names = compare.get("fields")
+    if names is None:
+        live, shadow = _tags_on(gear, rig, "live"), _tags_on(gear, rig, "shadow")
+        if live is None or shadow is None:
+            return None
+        names = [name for name in live if name in shadow]
+    return tags + [Tag(DIFF + name, gear.name, gear.id, "map", port="diff") for name in names]
 
 
 class _Joins:
