@@ -2,11 +2,13 @@
 
 import json
 import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.archives import archive, document, page
+from tests.cli.archives import FLUXRIG, archive, document, page
 from tests.peers import journal_format as fmt
 from tests.peers.archived import filled, message, note, wire
 from tests.peers.journal_format import Writer
@@ -155,11 +157,36 @@ def test_a_removal_that_nobody_has_noted_is_remarked(tmp_path: Path):
     assert "up to 20 were removed, and no note" in remark
 
 
+def test_positions_that_are_gone_are_named(tmp_path: Path):
+    """After a disk has lost what a consumer had acknowledged, the Rack goes on behind it: no position is used twice."""
+    writer = filled(20)
+    writer.position += 3
+    filled(10, writer=writer)
+    folder = writer.write(tmp_path / "archive")
+    (problem,) = document("verify", folder, exit_code=1)["problems"]
+    assert "positions 21 to 23 are missing" in problem["reason"]
+    (folder / fmt.name(1)).unlink()
+    assert "positions up to 23 are missing" in document("verify", folder, exit_code=1)["problems"][0]["reason"]
+
+
 def test_other_files_in_the_folder_are_remarked(folder: Path):
     for name in ("lock", "removed~", "notes.txt"):
         (folder / name).touch()
     (remark,) = document("verify", folder)["remarks"]
     assert "'notes.txt' in the folder is not of the archive" in remark
+
+
+def test_progress_is_for_terminals(folder: Path):
+    assert archive("verify", folder).stderr == ""
+    ours, terminal = pty.openpty()
+    try:
+        command = [FLUXRIG, "archive", "verify", str(folder)]
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, text=True, check=True, timeout=60)
+        assert b"verifying" in os.read(ours, 65536)
+        assert "ok: the chain is whole" in result.stdout and "\x1b" not in result.stdout
+    finally:
+        os.close(ours)
+        os.close(terminal)
 
 
 def test_a_folder_without_an_archive(tmp_path: Path):
@@ -209,7 +236,7 @@ def test_a_file_of_any_size_with_nothing_in_it_takes_no_time(folder: Path):
         os.truncate(folder / fmt.name(first), 1 << 42)
     report = document("verify", folder)
     assert (report["ok"], report["position"]) == (True, 60)
-    assert [each for each in page("show", folder, "--last", "2")]
+    assert len(page("show", folder, "--last", "2")) == 2
     with (folder / fmt.name(1)).open("r+b") as file:
         file.seek((1 << 42) - 1)
         file.write(b"x")

@@ -99,7 +99,10 @@ def end_with(damage: Damage) -> None:
 
 @contextmanager
 def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
-    """A bar on standard error, if that is a terminal. What is given takes how much more is done."""
+    """A bar on standard error, if that is a terminal. What is given takes how much more is done.
+
+    It appears with the first call: it has a thread, and processes should have been started before that.
+    """
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     from fluxrig_tooling.cli.modbus.show import console
@@ -109,9 +112,17 @@ def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
         yield lambda _: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=here, transient=True) as bar:
-        task = bar.add_task(title, total=total or 1)
-        yield lambda done: bar.advance(task, done)
+    bar = Progress(*columns, console=here, transient=True)
+    task = bar.add_task(title, total=total or 1)
+
+    def advance(done: float) -> None:
+        bar.start()  # again and again does no harm
+        bar.advance(task, done)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
 
 
 def size_text(size: int) -> str:
