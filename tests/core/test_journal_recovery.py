@@ -89,6 +89,24 @@ async def test_a_torn_record_is_dropped_and_whole_ones_before_it_are_kept():
     assert (await Reader(journal, 3).next()).records == [record(3), record(4)]
 
 
+async def test_a_first_group_that_was_torn_is_dropped_and_said_too():
+    volume = await written([2])
+    journal, _ = await reopened(volume)
+    journal.append(record(3))
+    await journal.commit()
+    name = sorted(volume.files)[1]
+    whole = len(volume.files[name])
+    header = frames_of(volume.files[name])[1][0]
+    for left in (header - 20, header, whole - 60):
+        after = volume.again()
+        after.files[name] = after.files[name][:left]
+        journal, recovery = await reopened(after)
+        torn = left - (header if left >= header else 0)
+        assert (journal.durable, recovery.dropped) == (2, torn)
+        said = [note for note in recovery.notes if name in note and f"{torn} bytes" in note]
+        assert len(said) == len(recovery.notes) == (1 if torn else 0)
+
+
 async def test_what_was_kept_stays_where_it_is_over_further_crashes():
     volume = await written([2, 3])
     name = only(volume)

@@ -94,9 +94,12 @@ async def _is_end(volume, found: Recovery) -> bool:
         found.cursors.setdefault(cursor_id, position)  # those of a later segment are newer
     if scan.position < last.first and not scan.damage:
         found.segments.pop()
+        if scan.torn:
+            found.dropped += scan.torn
+            text = f"{name}: {scan.torn} bytes of its first group are a torn write after position {last.first - 1}"
+            found.notes.append(f"{text}: dropped, they were never reported durable")
         if scan.header is None:
             await volume.remove(name)
-            found.dropped += scan.torn
             return False
         await volume.settle(name, scan.end + scan.torn)
         found.empty = last.first
