@@ -2,10 +2,12 @@
 
 import json
 
-from probes import stop
-from uns_bench import GUARANTEED, NS, STATUS, Bench
+from probes import gear, gear_of, id_of, rig, settings, stop
+from uns_bench import GUARANTEED, NS, STATUS, Bench, config
 
 from fluxrig.errors import TransientError
+from fluxrig.rack import Rack
+from fluxrig_ports.memory import MemoryHost
 
 P, T = "acme/site/p", "acme/site/t"
 DAY_MS = 86_400_000
@@ -218,3 +220,36 @@ async def test_after_a_power_cut_what_the_broker_retains_never_goes_back():
     assert again == [(P, True)], "the newest, and none of those before it"
     assert after.at(P)["v"] == 11
     assert fresh_order([value for value, retain in after.published(P) if not retain]) == list(range(11))
+
+
+async def test_two_wires_catch_up_side_by_side():
+    host = MemoryHost()
+    sources = [(id_of(name), {"p": "acme/site/" + name}) for name in ("a", "b")]
+    gears = [gear("a", "source"), gear("b", "source"), gear("ca", "correlator"), gear("cb", "correlator")]
+    gears.append(gear("uns", "uns", config(sources=sources, backlog_rate=20), outputs=("err",)))
+    wires: list = [(name, "out", "c" + name, "in") for name in ("a", "b")]
+    wires += [("c" + name, "out", "uns", "in") + GUARANTEED for name in ("a", "b")]
+    rack = Rack(host, rig(gears, wires, settings(commit_count=1, segment_bytes=2048)))
+    host.network.broker.go_down()
+    await rack.start()
+    for n in range(15):
+        gear_of(rack, "a").emit({"p": n})
+    gear_of(rack, "b").emit({"p": 0})
+    await host.clock.advance(1500)
+    host.network.broker.up = True
+    await host.clock.advance(1000)
+    got: dict = {"a": [], "b": []}
+    for n in range(15, 18):
+        await host.clock.advance(50)
+        gear_of(rack, "a").emit({"p": n})
+        gear_of(rack, "b").emit({"p": n})
+        await host.clock.advance(10)
+        live = [json.loads(host.network.broker.retained["acme/site/" + name])["v"] for name in ("a", "b")]
+        assert live == [n, n], "though a is behind"
+    await host.clock.advance(3000)
+    for topic, payload, _ in host.network.broker.published:
+        name = topic[len("acme/site/") :]
+        if name in got:
+            got[name].append(json.loads(payload)["v"])
+    assert sorted(got["a"]) == list(range(18)) and got["b"] == [0, 15, 16, 17]
+    assert gear_of(rack, "uns").backlog == 0

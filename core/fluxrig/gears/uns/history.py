@@ -15,6 +15,7 @@ class History:
     """Delivers for the Uns Gear `live`. `rate`: messages a second that topics which are behind may catch up with.
 
     published, bytes_sent   counters: messages that were not live values; their topics and payloads
+    paced   what is being delivered has to keep to the rate, and the deliveries of other wires wait for it
     """
 
     WINDOW = 8
@@ -26,6 +27,7 @@ class History:
     def __init__(self, live, mqtt, clock, timeout_ms: int, rate: int):
         self.published = 0
         self.bytes_sent = 0
+        self.paced = False
         self._live = live
         self._mqtt = mqtt
         self._clock = clock
@@ -49,6 +51,7 @@ class History:
                 while self._tasks:
                     await self._wait()
             finally:
+                self.paced = False
                 self._give_up()
             if self._error is not None:
                 raise self._error
@@ -80,6 +83,7 @@ class History:
             elif len(self._tasks) == self.WINDOW:
                 await self._wait()
             elif topic.behind and not newest and self._early_us() > 0:
+                self.paced = True
                 await self._clock.sleep_ms((self._early_us() + 999) // 1000)
             else:
                 self._begin(topic, msg, tag, newest)

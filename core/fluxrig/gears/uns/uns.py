@@ -137,7 +137,7 @@ class Uns(Gear):
             topic.held = False
             if topic.late is None:
                 topic.late = now
-            elif self._is_late(topic, now):
+            if self._is_late(topic, now) or (self._history is not None and self._history.paced):
                 topic.behind = True
             if topic.behind:
                 self.enqueue(topic)
