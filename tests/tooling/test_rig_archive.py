@@ -83,6 +83,13 @@ def test_origins_with_the_same_targets_share_one_and_others_do_not():
     assert [str(wire) for wire in rig.wires if wire.output == "checkpoint"] == ["archive-a.checkpoint -> uns.in"]
 
 
+def test_it_is_not_for_senders_that_stand_behind_another_correlator():
+    gears = {"plc": "source", "edge": "console", "uns": "uns", "kept": "correlator", "other": "uns"}
+    rig = model(text_of(gears, "plc -> edge", "edge -> [uns, kept]", "kept -> other"))
+    assert [each.senders for each in rig.insertions] == [("uns",)]
+    assert [str(wire) for wire in rig.wires if wire.output == "checkpoint"] == ["archive.checkpoint -> uns.in"]
+
+
 @pytest.mark.parametrize(
     ("taken", "wires", "names"),
     [

@@ -15,7 +15,7 @@ OUTPUTS = {
     "pump": ("out", "err"),
     "console": ("out", "err"),
     "filter": ("out", "err"),
-    "correlator": ("out", "err", "checkpoint"),
+    "correlator": ("out", "err", "err", "checkpoint"),
     "uns": ("err",),
 }
 
@@ -24,8 +24,9 @@ OUTPUTS = {
 def rigs(draw: st.DrawFn) -> tuple[list[tuple[str, str, str]], list[tuple[str, str, str, str]]]:
     """Gears (name, kind, rack) in the order of the file, and wires (source, port, target, lane) without circles."""
     count = draw(st.integers(2, 9))
-    racks = [draw(st.sampled_from("ab")) for _ in range(count)]
-    edges = draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=18, unique=True))
+    racks = [draw(st.sampled_from("aaab")) for _ in range(count)]
+    ends = st.integers(0, count - 1)
+    edges = draw(st.lists(st.tuples(ends, ends), min_size=count, max_size=3 * count, unique=True))
     edges = [(low, high) for low, high in edges if low < high and racks[low] == racks[high]]
     fed = {high for _, high in edges}
     names = draw(st.permutations(["archive", "archive-g1", *[f"g{number}" for number in range(count - 2)]]))[:count]
@@ -118,6 +119,7 @@ def test_only_what_leads_outside_goes_through_an_inserted_one(drawn):
     rig = model(rig_text(gears, wires))
     kinds = {name: kind for name, kind, _ in gears}
     for insertion in rig.insertions:
+        senders = set()
         for wire in (wire for wire in insertion.wires if wire.output == "out" and wire.source == insertion.gear):
             reached, waiting = set(), [wire.target]
             while waiting:
@@ -126,6 +128,9 @@ def test_only_what_leads_outside_goes_through_an_inserted_one(drawn):
                 if kinds[name] in ("console", "filter"):
                     waiting += [each[2] for each in wires if each[0] == name]
             assert any(kinds[name] == "uns" for name in reached)
+            senders |= {name for name in reached if kinds[name] == "uns"}
+        assert set(insertion.senders) == senders
+        assert {wire.target for wire in insertion.wires if wire.output == "checkpoint"} <= senders
 
 
 @given(rigs())
