@@ -41,6 +41,17 @@ def folder(tmp_path: Path) -> Path:
     return writer.write(tmp_path / "archive")
 
 
+def test_nothing_that_an_archive_says_of_itself_steers_the_terminal(tmp_path: Path):
+    writer = filled(5, writer=Writer(machine="press\x1b]0;owned\x07\x1b[2J\u202e"))
+    writer.record(wire(note(6, "re\x1b]0;owned\x07", {"what": "\x1b[2J"})))
+    writer.link()
+    folder = writer.write(tmp_path / "archive")
+    for verb in ("verify", "stats", "show"):
+        text = "\n".join(page(verb, folder))
+        assert "owned" in text, verb
+        assert not {"\x1b", "\x07", "\u202e"} & set(text), verb
+
+
 def test_show_is_one_line_a_message_within_the_terminal(folder: Path):
     lines = page("show", folder)
     assert len(lines) == 65

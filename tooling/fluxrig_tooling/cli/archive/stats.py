@@ -67,11 +67,12 @@ def command(folder: Path, top: int, rig: Path | None, jobs: int | None, as_json:
 
 def _page(stats: Stats, names: Names, top: int) -> Iterator[str]:
     from fluxrig_tooling.archive.times import span_text, time_text
+    from fluxrig_tooling.cli.archive.lines import printable
 
     counts = stats.counts
 
     def fact(term: str, text: str) -> str:
-        return click.wrap_text(text, WIDTH, f"{term:<{TERM}}", " " * TERM)
+        return click.wrap_text(printable(text), WIDTH, f"{term:<{TERM}}", " " * TERM)
 
     yield fact("machine", stats.machine or "-")
     yield fact("journal", stats.journal.hex() or "-")

@@ -59,19 +59,20 @@ def command(folder: Path, anchor: Path | None, records: bool, jobs: int | None, 
 def _page(report: Report, anchored: bool) -> Iterator[str]:
     """What was found, the verdict last."""
     from fluxrig_tooling.archive.anchor import CONFIRMED
+    from fluxrig_tooling.cli.archive.lines import printable
 
     yield from _facts(report)
     for remark in report.remarks:
-        yield click.wrap_text(remark, WIDTH, "remark:     ", " " * TERM)
+        yield click.wrap_text(printable(remark), WIDTH, "remark:     ", " " * TERM)
     for answer in report.answers:
         if answer.result != CONFIRMED:
             text = f"position {answer.anchor.position}: {answer.reason}"
-            yield click.wrap_text(text, WIDTH, f"{'anchor:':<{TERM}}", " " * TERM)
+            yield click.wrap_text(printable(text), WIDTH, f"{'anchor:':<{TERM}}", " " * TERM)
     for number, problem in enumerate(report.problems):
         yield ""
         yield click.style(f"{'BAD' if not number else 'also'}: {problem.segment}", fg="red", bold=not number)
         yield f"     position {problem.position}, byte {problem.byte}"
-        yield click.wrap_text(problem.reason, WIDTH, "     ", "     ")
+        yield click.wrap_text(printable(problem.reason), WIDTH, "     ", "     ")
     if report.more_problems:
         yield f"and {count_text(report.more_problems, 'problem')} more"
     yield ""
@@ -81,9 +82,10 @@ def _page(report: Report, anchored: bool) -> Iterator[str]:
 def _facts(report: Report) -> Iterator[str]:
     from fluxrig_tooling.archive.anchor import CONFIRMED
     from fluxrig_tooling.archive.times import time_text
+    from fluxrig_tooling.cli.archive.lines import printable
 
     def fact(term: str, text: str) -> str:
-        return click.wrap_text(text, WIDTH, f"{term:<{TERM}}", " " * TERM)
+        return click.wrap_text(printable(text), WIDTH, f"{term:<{TERM}}", " " * TERM)
 
     yield fact("machine", report.machine or "-")
     yield fact("journal", report.journal.hex() or "-")
