@@ -232,14 +232,15 @@ async def test_two_wires_catch_up_side_by_side():
     rack = Rack(host, rig(gears, wires, settings(commit_count=1, segment_bytes=2048)))
     host.network.broker.go_down()
     await rack.start()
-    for n in range(15):
+    for n in range(20):
         gear_of(rack, "a").emit({"p": n})
     gear_of(rack, "b").emit({"p": 0})
     await host.clock.advance(1500)
     host.network.broker.up = True
-    await host.clock.advance(1000)
+    await host.clock.advance(3000)
+    assert gear_of(rack, "uns").backlog == 1, "b has caught up, a has not"
     got: dict = {"a": [], "b": []}
-    for n in range(15, 18):
+    for n in range(20, 23):
         await host.clock.advance(50)
         gear_of(rack, "a").emit({"p": n})
         gear_of(rack, "b").emit({"p": n})
@@ -251,5 +252,5 @@ async def test_two_wires_catch_up_side_by_side():
         name = topic[len("acme/site/") :]
         if name in got:
             got[name].append(json.loads(payload)["v"])
-    assert sorted(got["a"]) == list(range(18)) and got["b"] == [0, 15, 16, 17]
+    assert sorted(got["a"]) == list(range(23)) and got["b"] == [0, 20, 21, 22]
     assert gear_of(rack, "uns").backlog == 0
