@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxrig.flux import pack
@@ -133,6 +133,7 @@ def test_only_what_leads_outside_goes_through_an_inserted_one(drawn):
         assert {wire.target for wire in insertion.wires if wire.output == "checkpoint"} <= senders
 
 
+@settings(max_examples=50)
 @given(rigs())
 def test_a_rig_with_the_insertions_written_out_is_the_same_rig(drawn):
     gears, wires = drawn
