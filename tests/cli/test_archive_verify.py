@@ -176,6 +176,15 @@ def test_other_files_in_the_folder_are_remarked(folder: Path):
     assert "'notes.txt' in the folder is not of the archive" in remark
 
 
+@pytest.mark.parametrize("digits", [19, 20])
+def test_a_name_beyond_all_positions_is_bad_or_not_of_the_archive(folder: Path, digits: int):
+    last = sorted(folder.glob("*.seg"))[-1]
+    last.rename(folder / f"{'9' * digits}.seg")
+    lines = page("verify", folder, exit_code=1 if digits == 19 else 0)
+    assert ("BAD" in "\n".join(lines)) == (digits == 19)
+    assert ("is not of the archive" in " ".join(lines)) == (digits == 20)
+
+
 def test_progress_is_for_terminals(folder: Path):
     assert archive("verify", folder).stderr == ""
     ours, terminal = pty.openpty()

@@ -23,7 +23,7 @@ CHUNK = 1 << 20
 """Bytes that are read at once."""
 
 LOCK = "lock"
-_NAME = re.compile(r"[0-9]{16,20}\.seg", re.ASCII)
+_NAME = re.compile(r"[0-9]{16,19}\.seg", re.ASCII)  # with 20 digits, positions would not fit into 64 bits
 
 
 @dataclass(frozen=True)
