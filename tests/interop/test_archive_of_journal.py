@@ -186,3 +186,42 @@ def test_verifying_and_reading_beside_a_writing_journal(tmp_path: Path):
         writer.join()
     report = verify(folder)
     assert report.ok and report.uncommitted == report.torn == 0
+
+
+def test_who_follows_sees_what_a_restart_puts_in_the_place_of_a_segment_without_messages(tmp_path: Path):
+    host, volume = MemoryHost(seed=3), MemoryVolume()
+    shown: list[int] = []
+
+    async def run() -> None:
+        journal = await opened()
+        await append(journal, 1, 3)
+        await journal.seal()
+        journal.set_cursor(b"the broker's one", 3)
+        await journal.commit()
+        follow()
+        await journal.close()
+        journal = await opened()
+        await append(journal, 4, 20)
+        follow()
+        await append(journal, 21, 22)
+        follow()
+
+    async def opened() -> Journal:
+        journal = Journal(volume, MACHINE, host.clock.wall_ns, host.entropy, 1 << 20)
+        await journal.open()
+        return journal
+
+    async def append(journal: Journal, first: int, last: int) -> None:
+        for number in range(first, last + 1):
+            journal.append(wire(message(number)))
+        await journal.commit()
+
+    def follow() -> None:
+        fmt.save({name: bytes(data) for name, data in volume.files.items()}, tmp_path)
+        while (entry := next(following)) is not None:
+            shown.append(entry.position)
+
+    fmt.save({fmt.name(1): b""}, tmp_path)
+    following = Archive(tmp_path).follow()
+    asyncio.run(run())
+    assert shown == list(range(1, 23))

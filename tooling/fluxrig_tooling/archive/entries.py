@@ -108,8 +108,11 @@ class Archive:
             if found.first <= max(since, 1):
                 segment = found
         byte, position = 0, 0
+        link: bytes | None = None  # the last one that was read
         while True:
             known = segments(self.folder)
+            if segment is not None and byte and _before(segment, byte) not in (link, None):
+                byte = 0  # it had no messages yet, and the Rack has begun it again
             if segment is None or (not byte and not segment.path.exists()):
                 segment = next((each for each in known if each.first >= since), known[0] if known else None)
             if segment is not None:
@@ -121,7 +124,7 @@ class Archive:
                     for entry in self._of(segment, end, since, (), byte, position + 1):
                         position = max(position, entry.position)
                         yield entry
-                    byte = end
+                    byte, link = end, _before(segment, end)
                 if following is not None:
                     segment, byte = following, 0
                     continue
@@ -168,6 +171,15 @@ class Archive:
 def wait() -> None:
     """Until there may be something new."""
     time.sleep(POLL_S)
+
+
+def _before(segment: Segment, byte: int) -> bytes | None:
+    """The link that ends at `byte`; None when the segment is not there any more."""
+    try:
+        with opened(segment.path) as file:
+            return read_at(file, max(byte - LINK_SIZE, 0), LINK_SIZE)
+    except (FileNotFoundError, LocalError):
+        return None
 
 
 def _last_link(segment: Segment, begin: int) -> int:
