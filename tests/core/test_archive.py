@@ -98,6 +98,21 @@ async def test_a_group_of_a_flash_is_a_block_unless_the_rig_says_otherwise():
     await bench.stop()
 
 
+async def test_a_group_does_not_wait_for_more_than_there_is_ram_for():
+    for commit_bytes, block in ((0, 1 << 15), (0, 0), (2000, 0)):
+        volume = MemoryVolume()
+        volume.block = block
+        bench = await Bench(volume, commit_bytes=commit_bytes, ram_bytes=2000).start()
+        for _ in range(12):
+            bench.send(1, text="x" * 400)
+            await bench.wait(10)
+        assert len(bench.values) > 6, "the rest is less than a group"
+        await bench.wait(1001)
+        assert bench.values == list(range(12)) and all(["archive.pos" in msg.meta for msg in bench.got])
+        assert bench.stats()["lost"] == 0
+        await bench.stop()
+
+
 async def test_an_alarm_does_not_wait_and_takes_along_what_came_before_it():
     bench = await Bench().start()
     bench.send(2)

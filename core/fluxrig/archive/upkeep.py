@@ -93,5 +93,9 @@ class Upkeep:
 
 
 def group_bytes(settings: dict, block: int) -> int:
-    """Bytes of a group that does not wait for more: what the rig says, a block of the flash, or what RAM can spare."""
-    return settings["commit_bytes"] or block or min(_DEFAULT_GROUP, settings["ram_bytes"] // 2)
+    """Bytes of a group that does not wait for more: what the rig says, or a block of the flash.
+
+    Never more than half of what RAM has room for: the other half is for what comes while the disk writes. The blocks of
+    a card may be larger than all of it.
+    """
+    return min(settings["commit_bytes"] or block or _DEFAULT_GROUP, max(settings["ram_bytes"] // 2, 1))
