@@ -158,6 +158,18 @@ def without_the_oldest(stub: bool, anchor: int = -1) -> Deed:
     return deed(lambda files: files.pop(FIRST))
 
 
+def stub_with_the_anchor() -> Deed:
+    """Who deletes the oldest segments has read them, and the checkpoints too."""
+    writer = honest()
+    anchors = kept(writer, 1)
+    writer.remove(2)
+    files, anchor = writer.all_files(), anchors[0]
+    (begin, *rest), second = writer.removed
+    named = [begin, anchor["position"], bytes.fromhex(anchor["head"]), *rest[2:]]
+    files["removed"] = fmt.stub([named, [anchor["position"] + 1, *rest], second])
+    return Deed(files, anchors)
+
+
 def retained(change: Callable[[dict[str, bytes]], object]) -> Deed:
     writer = honest()
     writer.remove(2)
@@ -228,6 +240,7 @@ DEEDS: dict[str, Callable[[], Deed]] = {
     "the oldest segments deleted": lambda: without_the_oldest(stub=False),
     "the oldest segments deleted, with a forged stub that fits": lambda: without_the_oldest(stub=True),
     "the same, with an anchor from the part that was deleted": lambda: without_the_oldest(stub=True, anchor=5),
+    "the same, with a stub that has the head of that anchor too": stub_with_the_anchor,
     "a stub with another head": lambda: retained(other_head),
     "a bit of the stub flipped": lambda: retained(lambda files: flip(files, "removed", 60)),
     "the stub deleted": lambda: retained(lambda files: files.pop("removed")),
