@@ -8,7 +8,9 @@ from pathlib import Path
 from time import gmtime, strftime, time_ns
 from typing import TextIO
 
+from fluxrig.codec import Codec
 from fluxrig.errors import LocalError, TransientError
+from fluxrig.fast_codec import FastCodec
 from fluxrig.host import Host, Mqtt, Stream
 from fluxrig_ports.cpython import net
 from fluxrig_ports.cpython.clock import LoopClock
@@ -47,6 +49,9 @@ class CPythonHost(Host):
 
     def volume(self, name: str) -> FolderVolume:
         return FolderVolume(self.state_dir / name)
+
+    def codec(self, mint) -> Codec:
+        return FastCodec(mint)
 
     def log(self, level: str, who: str, text: str) -> None:
         if level not in self._shown:
