@@ -67,7 +67,7 @@ class Journal:
         self._empty = 0  # first position of a file that has cursors and no message, and is not in `segments`
         self._appender: Appender | None = None
         self._pending: list = []  # bodies of frames
-        self._pending_bytes = 0
+        self.pending_bytes = 0
         self._moved: set = set()  # cursors that are to be written
 
     @property
@@ -75,13 +75,9 @@ class Journal:
         return len(self._pending)
 
     @property
-    def pending_bytes(self) -> int:
-        return self._pending_bytes
-
-    @property
     def next_bytes(self) -> int:
         """How much of that the next group may have."""
-        return min(self._pending_bytes, self.MAX_GROUP)
+        return min(self.pending_bytes, self.MAX_GROUP)
 
     async def open(self):
         """Take the folder and find out where the journal ends. Returns what was found: `recovery.Recovery`.
@@ -111,7 +107,7 @@ class Journal:
         if len(data) > MAX_BODY:
             raise LocalError(f"a message of {len(data)} bytes is longer than the {MAX_BODY} of a record")
         self._pending.append(data)
-        self._pending_bytes += FRAME + len(data)
+        self.pending_bytes += FRAME + len(data)
 
     def set_cursor(self, cursor_id: bytes, position: int, write: bool = True) -> None:
         """The consumer `cursor_id` has acknowledged all up to `position`: made durable with the next group.
@@ -156,7 +152,7 @@ class Journal:
             raise
         finally:
             self.in_flight = 0
-        self._pending_bytes -= size
+        self.pending_bytes -= size
         return first, self.durable
 
     def forget(self, size: int) -> int:
@@ -164,10 +160,10 @@ class Journal:
 
         Returns how many.
         """
-        least = self._pending_bytes - size
+        least = self.pending_bytes - size
         count = 0
-        while count < len(self._pending) and self._pending_bytes > least:
-            self._pending_bytes -= FRAME + len(self._pending[count])
+        while count < len(self._pending) and self.pending_bytes > least:
+            self.pending_bytes -= FRAME + len(self._pending[count])
             count += 1
         self._pending = self._pending[count:]
         return count
@@ -192,9 +188,9 @@ class Journal:
     def _take_group(self) -> tuple:
         """(messages, bytes of their frames) of the next group."""
         group = self._pending
-        if self._pending_bytes <= self.MAX_GROUP:
+        if self.pending_bytes <= self.MAX_GROUP:
             self._pending = []
-            return group, self._pending_bytes
+            return group, self.pending_bytes
         size = count = 0
         for data in group:
             grown = size + FRAME + len(data)
