@@ -97,7 +97,7 @@ async def archive(settings: dict[str, Any], host: Host, folder: Path) -> Finding
     most = settings["max_bytes"] or total // 4
     detail = f"holds {_size(used)} of {_size(most)} at most; {_size(free)} are free"
     if free + used < most:
-        fix = f"free some space, or give the archive less: max_size: {_size((free + used) // 2, '')}"
+        fix = f"free some space, or give the archive less: max_size: {max((free + used) >> 21, 1)}MiB"
         return Finding("archive", WARNING, detail, fix)
     if (kind := _file_system(folder)) in FORGETTING:
         fix = "choose a folder on a disk: --state DIR"
@@ -105,8 +105,8 @@ async def archive(settings: dict[str, Any], host: Host, folder: Path) -> Finding
     return Finding("archive", OK, detail)
 
 
-def _size(count: int, space: str = " ") -> str:
-    return f"{count / (1 << 30):.1f}{space}GiB" if count >= 1 << 30 else f"{count >> 20}{space}MiB"
+def _size(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count >> 20} MiB"
 
 
 def _file_system(folder: Path) -> str:

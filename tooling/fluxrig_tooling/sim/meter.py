@@ -20,8 +20,8 @@ class Meter(Gear):
         }
 
     def on_in(self, msg: FluxMsg) -> None:
-        for tag, value in msg.data.items():
+        for tag in msg.data:
             topic = self._topics[msg.src_id, tag]
-            topic.update(value, msg.quality(tag), msg.ts)
+            topic.take(msg, tag)
             self.events += 1
             self.bytes += len(topic.name) + len(topic.payload())
