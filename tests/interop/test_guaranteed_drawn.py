@@ -20,7 +20,8 @@ from fluxrig_ports.memory import MemoryHost
 
 OPTIONS = {"max_attempts": 2, "retry_min_ms": 50, "retry_max_ms": 400}
 ARCHIVE = probes.settings(commit_ms=200, segment_bytes=2048)
-WELL, AWAY, BROKEN = "well", "away", "broken"
+WELL, AWAY = "well", "away"
+ENOUGH = "RAM was to be enough for what the disk does not take"
 
 
 class Moody(Gear):
@@ -102,10 +103,12 @@ class Plant:
         self.unsure = []
 
     async def power_cut(self) -> None:
+        assert not self.rack.archive.lost, ENOUGH
         self.note_durable()
         self.next_host()
 
     async def stop(self) -> None:
+        assert not self.rack.archive.lost, ENOUGH
         await probes.stop(self.rack)
         self.note_durable()
         self.next_host()
@@ -122,7 +125,6 @@ class Plant:
 
 def waiting_in(archive: Any) -> set[int]:
     """The values that are not durable."""
-    assert not archive.lost, "RAM was to be enough for what the disk does not take"
     return {n for entry in archive.entries for n in archive.message(entry).data.values() if isinstance(n, int)}
 
 
@@ -176,7 +178,7 @@ def test_whatever_happens_each_durable_message_arrives_in_order(
                 dead += plant.rack.stats()["wires"][plant.rack.guaranteed[0][1].name]["dead_letters"]
                 Moody.taken.append(-1)
                 await plant.start()
-                if what == "stop" and well and not poison:
+                if what == "stop" and well and not poison and "disk" not in dict(steps):
                     # What was delivered before an orderly stop was acknowledged durably.
                     await plant.pass_ms(1000)
                     again = set(Moody.taken[len(Moody.taken) - Moody.taken[::-1].index(-1) :])
