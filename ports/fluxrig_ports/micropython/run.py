@@ -3,7 +3,9 @@
 The last line it prints is the Rack's stats as JSON. Ctrl-C ends it in order.
 """
 
+# mypy: disable-error-code="attr-defined"
 import asyncio
+import gc
 import json
 import sys
 
@@ -14,6 +16,7 @@ from fluxrig_ports.micropython.faults import file_error
 from fluxrig_ports.micropython.host import MicroPythonHost
 
 _FOR_EVER_MS = 3_600_000
+_LOADING_THRESHOLD = 8192
 
 
 def main(flux_path: str, seconds: int | None = None, state_dir: str = "fluxrig") -> None:
@@ -34,6 +37,8 @@ def load(flux_path: str, state_dir: str) -> Rack:
     """
     from fluxrig import flux
 
+    # A heap that is filled to the brim before garbage is collected is split by what came to live there meanwhile.
+    gc.threshold(_LOADING_THRESHOLD)
     try:
         with open(flux_path, "rb") as file:
             rig = flux.unpack(file.read())
@@ -42,6 +47,7 @@ def load(flux_path: str, state_dir: str) -> Rack:
     forget("fluxrig.flux")
     rack = Rack(MicroPythonHost(state_dir), rig)
     forget("fluxrig_ports.micropython.secrets")
+    gc.threshold(-1)  # from now on the Rack collects where it has time
     return rack
 
 
