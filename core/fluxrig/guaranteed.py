@@ -185,8 +185,8 @@ class GuaranteedWire:
 
     async def _look_back(self) -> bool:
         """Show the consumer what waits since before the start. False when that has to be tried again."""
-        if self._looked_back:
-            return True
+        if self._looked_back or not self._archive.is_open:
+            return True  # `_turn` comes back here once the disk is there
         try:
             if self._recall is not None:
                 await self._recall(self._survey)
@@ -224,6 +224,9 @@ class GuaranteedWire:
             self._say(f"cannot read the archive: {exc}")
             self._cursor.rewind()
             return False
+        if not self._looked_back and self._archive.is_open:
+            self._cursor.rewind()
+            return True
         try:
             await self._give(msgs)
         except TransientError as exc:

@@ -13,6 +13,8 @@ class FakeArchive:
     `after` another one has what that one's disk had.
     """
 
+    is_open = True
+
     def __init__(self, at_once=True, after=None):
         self.messages = [] if after is None else after.messages[:]
         self.acknowledged = {} if after is None else dict(after.acknowledged)

@@ -30,7 +30,21 @@ class Moody(Gear):
         self.got += msgs
 
 
+class Watcher(Gear):
+    """Says what it is shown, and what it is given."""
+
+    def init(self, ctx):
+        self.log = []
+
+    def preview_in(self, msg):
+        self.log.append(("shown", msg.data["n"]))
+
+    async def deliver_in(self, msgs):
+        self.log += [("given", msg.data["n"]) for msg in msgs]
+
+
 registry.register("moody", "test_guaranteed_rack", "Moody")
+registry.register("watcher", "test_guaranteed_rack", "Watcher")
 
 
 class Bench:
@@ -210,3 +224,24 @@ async def test_behind_a_correlator_the_archive_has_one_copy_of_each():
 
 async def test_a_rack_without_guaranteed_wires_has_none_in_its_stats():
     assert "wires" not in Rack(MemoryHost(), chain(gear("a", "source"), gear("b", "sink"))).stats()
+
+
+async def test_what_waits_is_shown_before_it_is_given_also_when_the_disk_was_away_at_the_start():
+    first = await Bench().start()
+    Moody.well = False
+    first.send(*range(12))
+    await first.pass_ms(1100)
+    await first.rack.supervisor.end(1)
+    bench = Bench("watcher", first)
+    volume = bench.host.volumes["archive"]
+    volume.fail_reads = TransientError("input/output error")
+    await bench.start()
+    bench.send(12)
+    await bench.pass_ms(500)
+    assert bench.consumer.log == [("shown", 12), ("given", 12)], "it is volatile"
+    volume.fail_reads = None
+    await bench.pass_ms(60_000)
+    waited = list(range(12))
+    assert bench.consumer.log[2:] == [("shown", n) for n in waited] + [("given", n) for n in waited]
+    assert bench.wire()["pending"] == 0
+    await stop(bench.rack)

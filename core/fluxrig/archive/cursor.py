@@ -93,7 +93,7 @@ class Cursor:
                 return
             for index in range(len(group.records)):
                 msg = self._message(group, index)
-                if msg is not None:
+                if msg is not None and group.first + index not in self._taken:
                     see(msg)
             await asyncio.sleep(0)  # where reading waits for nothing, a whole archive must not keep the others waiting
 
@@ -171,12 +171,15 @@ class Cursor:
 
     def _pass(self, position: int) -> None:
         """Nothing at `position` is for this consumer."""
-        self._taken.discard(position)
         if not self._unacknowledged:
+            self._taken.discard(position)
             self._archive.journal.set_cursor(self._id, position, False)
 
     def _acknowledge(self, position: int) -> None:
         self._unacknowledged = [each for each in self._unacknowledged if each > position]
+        if self._taken:
+            # Not before: after a rewind it comes to them again.
+            self._taken = {each for each in self._taken if each > position}
         if position > self.acknowledged:
             self._archive.journal.set_cursor(self._id, position)
             self._archive.cursor_moved()
