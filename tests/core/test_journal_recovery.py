@@ -3,6 +3,7 @@
 from faulty_volume import FaultyVolume
 from journal_reading import frame_at, read_journal
 
+from fluxrig.errors import TransientError
 from fluxrig.journal.frames import LINK, pack_frame, pack_link
 from fluxrig.journal.journal import Journal
 from fluxrig.journal.reader import Reader
@@ -256,3 +257,25 @@ async def test_files_of_others_in_the_folder_are_left_alone():
     assert (journal.durable, recovery.notes) == (2, [])
     for name in others:
         assert volume.files[name] == others[name]
+
+
+async def test_what_a_failed_write_left_behind_the_end_of_a_segment_is_not_read_after_a_restart():
+    volume = FaultyVolume()
+    journal = journal_on(volume)
+    await journal.open()
+    journal.append(record(1))
+    await journal.commit()
+    volume.fail_step, volume.wrote = volume.steps, 2
+    journal.append(b"given up")
+    try:
+        await journal.commit()
+    except TransientError:
+        pass
+    journal.forget(journal.pending_bytes)
+    journal.append(record(2))
+    await journal.commit()
+    volume = volume.again()
+    journal, recovery = await reopened(volume)
+    reader = Reader(journal, 1)
+    assert [(await reader.next()).records, (await reader.next()).records] == [[record(1)], [record(2)]]
+    assert recovery.notes == [] and journal.durable == 2
