@@ -28,6 +28,7 @@ class Cursor:
         self._unacknowledged: list = []  # positions that were given
         self._volatile: list = []  # entries that were given
         self._looked = 0  # how many entries, from the first one that the archive ever had, were looked at
+        self._passed = 0  # the last position that was not given
         self._taken: set = set()  # positions that the consumer had before they were durable
 
     @property
@@ -60,6 +61,7 @@ class Cursor:
         self._group = None
         self._unacknowledged = []
         self._volatile = []
+        self._passed = 0
         self._looked = 0
         if self._reader is not None:
             self._reader.seek(self.acknowledged + 1)
@@ -170,16 +172,23 @@ class Cursor:
         return batch
 
     def _pass(self, position: int) -> None:
-        """Nothing at `position` is for this consumer."""
+        """Nothing at `position` is for this consumer, or it has that already: only this is worth a write."""
+        self._passed = position
         if not self._unacknowledged:
+            self._move(position, position in self._taken)
             self._taken.discard(position)
-            self._archive.journal.set_cursor(self._id, position, False)
 
     def _acknowledge(self, position: int) -> None:
         self._unacknowledged = [each for each in self._unacknowledged if each > position]
+        if not self._unacknowledged:
+            position = max(position, self._passed)
         if self._taken:
             # Not before: after a rewind it comes to them again.
             self._taken = {each for each in self._taken if each > position}
         if position > self.acknowledged:
-            self._archive.journal.set_cursor(self._id, position)
+            self._move(position, True)
+
+    def _move(self, position: int, write: bool) -> None:
+        self._archive.journal.set_cursor(self._id, position, write)
+        if write:
             self._archive.cursor_moved()
