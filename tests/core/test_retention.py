@@ -2,6 +2,7 @@
 
 from journal_reading import read_journal
 
+from fluxrig.errors import TransientError
 from fluxrig.journal.journal import Journal
 from fluxrig.journal.retention import BLOCK, DROP_OLDEST, DROP_OLDEST_SENT, MAX_ENTRIES, Limits, retain
 from fluxrig_ports.memory import MemoryHost, MemoryVolume
@@ -46,6 +47,41 @@ async def test_size_is_kept_and_the_stub_says_what_went():
     for _, through, head, _, _ in found.stub:
         assert (through, head) in [(position, head) for position, head, _ in before.links]
     assert [each.size for each in gone] == [size for _, _, _, size, _ in found.stub]
+
+
+async def test_a_place_that_cannot_be_read_keeps_neither_opening_nor_retention_from_going_on():
+    class Worn(MemoryVolume):
+        worn = ""
+
+        async def read(self, name, offset, limit):
+            if name == self.worn and offset < 100:
+                raise TransientError("input/output error")
+            return await super().read(name, offset, limit)
+
+    volume, journal = await filled(40)
+    before = read_journal(volume.files)
+    await journal.close()
+    for which in (1, 2, 5):
+        worn = Worn({name: bytearray(data) for name, data in volume.files.items()})
+        worn.worn = sorted(worn.files)[which]
+        host = MemoryHost()
+        journal = Journal(worn, "press-1", host.clock.wall_ns, host.entropy, 500)
+        recovery = await journal.open()
+        assert [note for note in recovery.notes if worn.worn in note] == recovery.notes != []
+        assert (journal.durable, journal.head) == (40, before.head)
+        gone = await removed(journal, Limits(2000, 0, DROP_OLDEST), 0, 500)
+        assert len(gone) > 3
+        found = read_journal(worn.files)
+        assert sorted(found.records) == list(range(gone[-1].last + 1, 41)) and found.head == before.head
+        for _, through, head, _, _ in found.stub:
+            assert (through, head) in [(position, head) for position, head, _ in before.links]
+        await journal.close()
+    worn.worn = sorted(worn.files)[-2]  # the last segment, beside the stub
+    try:
+        await Journal(worn, "press-1", host.clock.wall_ns, host.entropy, 500).open()
+    except TransientError:
+        return
+    raise AssertionError("nobody knows where a journal ends whose end cannot be read")
 
 
 async def test_a_disk_of_blocks_is_full_when_its_blocks_are():

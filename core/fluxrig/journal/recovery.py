@@ -1,6 +1,6 @@
 """Finds out where a journal ends that was not closed in order. Needed once, when it is opened."""
 
-from fluxrig.errors import RemoteError
+from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import NO_HEAD, STUB, Segment, first_of, segment_name
 from fluxrig.journal.retention import read_stub
 from fluxrig.journal.scan import Scan
@@ -43,10 +43,9 @@ async def recover(volume) -> Recovery:
     found = Recovery()
     names = await volume.names()
     await _read_stub(volume, names, found)
-    for name in names:
-        first = first_of(name)
-        if first:
-            await _add_segment(volume, name, first, found)
+    segments = [name for name in names if first_of(name)]
+    for name in segments:
+        await _add_segment(volume, name, found, name == segments[-1])
     while found.segments and not await _is_end(volume, found):
         pass
     for position in found.cursors.values():
@@ -70,12 +69,20 @@ async def _read_stub(volume, names: list, found: Recovery) -> None:
         _, found.position, found.head, _, _ = found.removed
 
 
-async def _add_segment(volume, name: str, first: int, found: Recovery) -> None:
+async def _add_segment(volume, name: str, found: Recovery, is_last: bool) -> None:
+    first = first_of(name)
     if found.removed and first <= found.removed[1]:
         # The power went between writing the stub and removing what it stands for.
         await volume.remove(name)
         return
-    header = await read_header(volume, name)
+    try:
+        header = await read_header(volume, name)
+    except FluxError as exc:
+        if is_last:
+            raise
+        # One bad place on an old medium must not keep the Rack from archiving for good.
+        header = None
+        found.notes.append(f"{name}: its header cannot be read: {exc}")
     if header is not None:
         found.journal = found.journal or header.journal
         if found.segments and header.previous == found.segments[-1].first:

@@ -15,7 +15,7 @@ from struct import pack, unpack_from
 
 from fluxrig import cbor
 from fluxrig.compat import SCARCE_RAM
-from fluxrig.errors import RemoteError
+from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import DIGEST, STUB, segment_name
 from fluxrig.journal.window import read_header
 
@@ -139,7 +139,10 @@ async def _entries(journal) -> list:
 
 async def _head_of(journal, segment, last: int) -> bytes:
     """The head that the next segment says this one has; its own, where the medium has spoilt that."""
-    header = await read_header(journal.volume, segment_name(last + 1))
+    try:
+        header = await read_header(journal.volume, segment_name(last + 1))
+    except FluxError:
+        header = None
     if header is not None:
         return header.previous_head
     from fluxrig.journal.scan import Scan  # rarely needed
