@@ -113,6 +113,24 @@ async def test_a_group_does_not_wait_for_more_than_there_is_ram_for():
         await bench.stop()
 
 
+async def test_a_message_that_cannot_go_on_does_not_hold_up_those_behind_it():
+    bench = await Bench().start()
+    message, asked = bench.archive.message, []
+
+    def short_of_ram(entry):
+        asked.append(entry)
+        if len(asked) == 2:
+            raise MemoryError("the test says so")
+        return message(entry)
+
+    bench.archive.message = short_of_ram
+    bench.send(4)
+    await bench.wait(1001)
+    assert bench.values == [0, 2, 3] and numbers(bench.medium()) == [0, 1, 2, 3]
+    assert bench.stats()["held_back"] == 1 and any(["could not go on" in text for text in bench.said()])
+    await bench.stop()
+
+
 async def test_an_alarm_does_not_wait_and_takes_along_what_came_before_it():
     bench = await Bench().start()
     bench.send(2)

@@ -12,7 +12,7 @@ from binascii import hexlify
 
 from fluxrig.archive.marks import EVENT, POSITION, VOLATILE, at_position, marked_volatile
 from fluxrig.archive.upkeep import Upkeep
-from fluxrig.compat import SCARCE_RAM
+from fluxrig.compat import SCARCE_RAM, traceback_text
 from fluxrig.errors import FluxError, TransientError
 from fluxrig.ids import NIL_ID
 from fluxrig.journal.frames import FRAME
@@ -39,8 +39,9 @@ class Archive:
 
     volatile   whether messages go on without being on the medium
     entries    what is not durable yet, oldest first; gone: how many there were before them
-    archived, lost, refused, groups, failures   counters: messages that became durable; that RAM had no room for while
-               the disk was away; that were not taken, because the archive is full; writes; writes that failed
+    archived, lost, refused, groups, failures, held_back   counters: messages that became durable; that RAM had no room
+               for while the disk was away; that were not taken, because the archive is full; writes; writes that
+               failed; messages that did not go on, because RAM was short at that moment
     """
 
     OPEN_MS = 30_000
@@ -61,6 +62,7 @@ class Archive:
         "durable",
         "failures",
         "groups",
+        "held_back",
         "lost",
         "pending",
         "refused",
@@ -80,6 +82,7 @@ class Archive:
         self.refused = 0
         self.groups = 0
         self.failures = 0
+        self.held_back = 0
         self._upkeep = Upkeep(self.journal, settings, host.clock.wall_ns, self._note, self._log)
         self._host = host
         self._clock = host.clock
@@ -326,11 +329,19 @@ class Archive:
             for entry in self._leaving:  # which may become longer meanwhile
                 emit, entry.emit = entry.emit, None
                 if emit is not None:
-                    msg = self.message(entry)
-                    emit(at_position(msg, entry.position, entry.head) if entry.position else marked_volatile(msg))
+                    try:
+                        msg = self.message(entry)
+                        emit(at_position(msg, entry.position, entry.head) if entry.position else marked_volatile(msg))
+                    except Exception as exc:  # such as a heap that is full: those behind it leave all the same
+                        self._hold_back(exc)
         finally:
             self._is_leaving = False
             self._leaving = []
+
+    def _hold_back(self, exc: Exception) -> None:
+        self.held_back += 1
+        if self.held_back & (self.held_back - 1) == 0:
+            self._log("error", f"a message could not go on ({self.held_back} so far): {traceback_text(exc)}")
 
     def _shed(self, coming: int) -> None:
         """There is no room in RAM: more comes than the disk takes. Give up what has waited longest."""
