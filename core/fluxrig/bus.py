@@ -8,8 +8,6 @@ from fluxrig.compat import traceback_text
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.gear import DROP, KILL, REJECT
 
-_NOT_PORTS = ("counters", "drain", "init", "killed", "start", "stop")
-
 
 class Wire:
     """One delivery: from an output port to an input method.
@@ -167,33 +165,3 @@ class Station:
 
     def _refuse(self, msg) -> None:
         self.refused += 1
-
-
-def connect(stations: list[Station], outputs: list[list[str]], wires: list, guards: dict | None = None) -> None:
-    """Bind every output port.
-
-    `outputs[i]` names the output ports of `stations[i]`; a wire is `(from index, from port, to index, to port)`. A
-    fifth item is what takes the messages in place of a hot delivery: a Wire of somebody else's making.
-    `guards` is {to index: allows}: a hot wire to that station delivers only what `allows(msg)` (see `Station.wire`).
-    Raises LocalError when a wire names a port that is not there.
-    """
-    targets: dict = {}
-    for wire in wires:
-        source, port, destination, input_port = wire[:4]
-        if port not in outputs[source]:
-            raise LocalError(f"gear {stations[source].name!r} has no output port {port!r}")
-        if len(wire) > 4:
-            delivery = wire[4]
-        else:
-            delivery = stations[destination].wire(input_port, None if guards is None else guards.get(destination))
-        targets.setdefault((source, port), []).append(delivery)
-    for index, station in enumerate(stations):
-        if station.on_error == REJECT and (index, "err") not in targets:
-            raise LocalError(f"gear {station.name!r} rejects to its port 'err', which has no wire")
-        for port in outputs[index]:
-            if port in _NOT_PORTS or port[:3] == "on_" or port[0] == "_":
-                raise LocalError(f"gear {station.name!r} cannot have an output called {port!r}")
-            found = targets.get((index, port), [])
-            output = Loose() if not found else found[0] if len(found) == 1 else Fan(found)
-            station.outputs[port] = output
-            setattr(station.gear, port, output.deliver)

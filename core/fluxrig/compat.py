@@ -45,15 +45,6 @@ else:
         return task is not None and task.cancelling() > 0
 
 
-def forget(*names: str) -> None:
-    """Let go of modules that have done what they were needed for, where RAM is scarce. An import loads them again."""
-    if SCARCE_RAM:
-        for name in names:
-            package, _, attribute = name.rpartition(".")
-            if sys.modules.pop(name, None) is not None and hasattr(sys.modules[package], attribute):
-                delattr(sys.modules[package], attribute)
-
-
 def exact_int(value: object) -> bool:
     """Whether `value` is an integer and not a boolean.
 

@@ -18,9 +18,8 @@ the Rack has a correlator or a guaranteed wire.
 
 import asyncio
 
-from fluxrig import registry
 from fluxrig.bus import Station
-from fluxrig.compat import forget, traceback_text
+from fluxrig.compat import traceback_text
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.gear import DROP, Context, Gear
 from fluxrig.ids import IdSource
@@ -42,38 +41,15 @@ class Rack:
         self.supervisor = Supervisor(host.clock, host.log)
         self.ids = IdSource(host.clock.wall_ns, host.entropy)
         self.stations: list[Station] = []
-        self.archive = self._make_archive(rig)
         self.guaranteed: list = []  # (station of the consumer, wire)
         self._shared: dict = {}
         self._started: list[Station] = []  # in the order of their start
         self._endings: list = []  # tasks that release killed Gears
-        contexts = []
-        wired = {(wire[0], wire[1]) for wire in rig["wires"]}
-        for index, entry in enumerate(rig["gears"]):
-            gear = registry.gear_class(entry["type"])()
-            self.stations.append(Station(entry["name"], gear, entry["on_error"], host.log, self._release))
-            outputs = [port for port in entry["outputs"] if (index, port) in wired]
-            contexts.append(Context(self, entry["name"], entry["id"], entry["outputs"], entry["config"], outputs))
-        # Imported here: what connects the Gears is not needed while they run.
-        from fluxrig.wiring import wire_up
+        # Imported here: what puts a Rack together is not needed while it runs.
+        from fluxrig.wiring import archive_of, assemble
 
-        wire_up(self, rig)
-        forget("fluxrig.wiring", "fluxrig.invariant")
-        for station, context in zip(self.stations, contexts):
-            try:
-                station.gear.init(context)
-            except FluxError as exc:
-                raise LocalError(f"gear {station.name!r}: {exc}")
-            except Exception as exc:
-                raise LocalError(f"gear {station.name!r} cannot take its compiled config: {exc!r}")
-
-    def _make_archive(self, rig: dict):
-        """The archive, where the rig has one. Its code is loaded only then."""
-        if "archive" not in rig:
-            return None
-        from fluxrig.archive.archive import Archive
-
-        return Archive(self.host, self.ids, self.machine_id, rig["archive"])
+        self.archive = archive_of(self, rig)
+        assemble(self, rig)
 
     def spawn(self, context: Context, name: str, work) -> None:
         """Register a supervised task; see `Context.spawn`."""
@@ -110,7 +86,6 @@ class Rack:
     async def _start_archive(self) -> None:
         archive = self.archive
         await archive.start()
-        forget("fluxrig.archive.opening", "fluxrig.journal.recovery", "fluxrig.journal.scan")
         keeper = Station("archive", Gear(), DROP, self.host.log)
         self.supervisor.add(keeper, "write", archive.write_forever)
         self.supervisor.add(keeper, "watch", archive.watch_forever)
@@ -154,11 +129,9 @@ class Rack:
         # Imported here: on a device nobody asks, or once, at the end.
         from fluxrig.stats import stats_of
 
-        stats = stats_of(self)
-        forget("fluxrig.stats")
-        return stats
+        return stats_of(self)
 
-    def _release(self, station: Station) -> None:
+    def release(self, station: Station) -> None:
         """A Gear was killed: end its tasks and let it release what it holds, while the others go on."""
         self.supervisor.end_of(station)
         if station in self._started:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from fluxrig.bus import Station, connect
+from fluxrig.bus import Station
 from fluxrig.gear import Gear
 from fluxrig.ids import NIL_ID
 from fluxrig.msg import FluxMsg
+from fluxrig.wiring import connect
 from tests.bench.figure import Figure
 from tests.bench.measure import alternately
 

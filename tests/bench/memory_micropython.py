@@ -13,13 +13,17 @@ def live() -> int:
 
 async def main(path: str, state: str) -> None:
     empty = live()
-    from fluxrig_ports.micropython.run import load
+    from fluxrig_ports.micropython.run import forget_starting, load
 
     rack = load(path, state)
     loaded = live()
     running: list = []
-    until = asyncio.create_task(_settled(running))
-    await rack.run(until)
+
+    async def until() -> None:
+        forget_starting()
+        await _settled(running)
+
+    await rack.run(until())
     print(json.dumps({"empty": empty, "loaded": loaded, "running": running}))
 
 

@@ -1,9 +1,10 @@
 from expect import raises
 from probes import chain, gear, gear_of, id_of, rig, stop
 
-from fluxrig.bus import Wire, connect
+from fluxrig.bus import Wire
 from fluxrig.errors import LocalError
 from fluxrig.rack import Rack
+from fluxrig.wiring import connect
 from fluxrig_ports.memory import MemoryHost
 
 

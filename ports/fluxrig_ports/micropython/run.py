@@ -9,7 +9,6 @@ import gc
 import json
 import sys
 
-from fluxrig.compat import forget
 from fluxrig.errors import FluxError
 from fluxrig.rack import Rack
 from fluxrig_ports.micropython.faults import file_error
@@ -17,13 +16,23 @@ from fluxrig_ports.micropython.host import MicroPythonHost
 
 _FOR_EVER_MS = 3_600_000
 _LOADING_THRESHOLD = 8192
+_STARTING = (
+    "fluxrig.flux",
+    "fluxrig.wiring",
+    "fluxrig.invariant",
+    "fluxrig_ports.micropython.secrets",
+    "fluxrig.archive.opening",
+    "fluxrig.journal.recovery",
+    "fluxrig.journal.scan",
+)
+"""What a Rack that runs needs no more. Where it does all the same, it is imported again."""
 
 
 def main(flux_path: str, seconds: int | None = None, state_dir: str = "fluxrig") -> None:
     """Run the rig in the file `flux_path` for `seconds`, or until interrupted. Raises what refuses the rig."""
     rack = load(flux_path, state_dir)
     try:
-        asyncio.run(rack.run(_wait(rack.host.clock, seconds)))
+        asyncio.run(rack.run(_wait(rack, seconds)))
     except KeyboardInterrupt:
         # The interrupt left the loop in the middle of some task; the Rack's own are still there to be ended.
         asyncio.run(rack.stop())
@@ -31,9 +40,9 @@ def main(flux_path: str, seconds: int | None = None, state_dir: str = "fluxrig")
 
 
 def load(flux_path: str, state_dir: str) -> Rack:
-    """The Rack of the rig in a file, on this platform. What only loading needs is gone from the heap afterwards.
+    """The Rack of the rig in a file, on this platform. FluxError that says what is wrong with the file.
 
-    FluxError that says what is wrong with the file.
+    Until `forget_starting` is called, garbage is collected often.
     """
     from fluxrig import flux
 
@@ -44,14 +53,21 @@ def load(flux_path: str, state_dir: str) -> Rack:
             rig = flux.unpack(file.read())
     except OSError as exc:
         raise file_error(exc, flux_path, "read")
-    forget("fluxrig.flux")
-    rack = Rack(MicroPythonHost(state_dir), rig)
-    forget("fluxrig_ports.micropython.secrets")
-    gc.threshold(-1)  # from now on the Rack collects where it has time
-    return rack
+    return Rack(MicroPythonHost(state_dir), rig)
 
 
-async def _wait(clock, seconds: int | None) -> None:
+def forget_starting() -> None:
+    """The Rack runs: let go of the code that only starting needs, and collect garbage only where there is time."""
+    for name in _STARTING:
+        package, _, attribute = name.rpartition(".")
+        if sys.modules.pop(name, None) is not None and hasattr(sys.modules[package], attribute):
+            delattr(sys.modules[package], attribute)
+    gc.threshold(-1)
+
+
+async def _wait(rack: Rack, seconds: int | None) -> None:
+    clock = rack.host.clock
+    forget_starting()
     if seconds is not None:
         await clock.sleep_ms(seconds * 1000)
         return
