@@ -13,6 +13,7 @@ place; the others stay as they are. Origins with the same such wires share one. 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -203,20 +204,21 @@ def _with_correlators(rig: RigModel, groups: list[_Group], manifest: Manifest) -
         sources = {gear for gear, _ in group.origins}
         first = next(gear.name for gear in rig.gears if gear.name in sources)
         behind.setdefault(first, []).append(group)
+    schema = Schema(manifest.config, manifest.config)
+    config = converted(with_defaults({}, schema), schema, _CONVERTED)
     gears = []
     for gear in rig.gears:
-        gears += [gear, *(_correlator(rig, group, manifest) for group in behind.get(gear.name, ()))]
+        gears += [gear, *(_correlator(rig, group, manifest, config) for group in behind.get(gear.name, ()))]
     return gears
 
 
-def _correlator(rig: RigModel, group: _Group, manifest: Manifest) -> GearSpec:
-    schema = Schema(manifest.config, manifest.config)
+def _correlator(rig: RigModel, group: _Group, manifest: Manifest, config: dict[str, Any]) -> GearSpec:
     return GearSpec(
         name=group.name,
         type=manifest.type,
         id=gear_id(rig.name, group.rack, group.name),
         rack=group.rack,
-        config=converted(with_defaults({}, schema), schema, _CONVERTED),
+        config=deepcopy(config),
         uns=rig.rack(group.rack).uns,
         manifest=manifest,
         node=mapping(group.wires[0].at, {}),

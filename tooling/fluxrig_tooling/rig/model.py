@@ -201,7 +201,9 @@ class RigModel:
     def tags_into(self, gear: GearSpec) -> list[Tag]:
         """Every tag that can arrive at the gear's inputs, through gears that pass tags on, in the order of the file."""
         outputs = self._outputs_into(gear)
-        return [tag for source in self.gears for tag in source.tags or () if (source.name, tag.port) in outputs]
+        names = {name for name, _ in outputs}
+        sources = [source for source in self.gears if source.name in names]
+        return [tag for source in sources for tag in source.tags or () if (source.name, tag.port) in outputs]
 
     def declares_tags_into(self, gear: GearSpec) -> bool:
         """Whether `tags_into` has all tags that can arrive: every source upstream says which it sends."""
