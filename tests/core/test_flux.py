@@ -173,8 +173,9 @@ def test_numbers_of_the_archive_have_their_bounds():
         cut = archive()
         del cut[key]
         assert refused(packed(rig(archive=cut))).path == "archive." + key
-    for value in ("drop", "", None, 1, ["block"], {}):
-        assert refused(packed(rig(archive=archive(policy=value)))).path == "archive.policy"
+    others: tuple = ("drop", "", None, 1, ["block"], {})
+    for other in others:
+        assert refused(packed(rig(archive=archive(policy=other)))).path == "archive.policy"
     for policy in ("block", "drop_oldest_sent", "drop_oldest"):
         assert unpack(packed(rig(archive=archive(policy=policy))))["archive"]["policy"] == policy
 
