@@ -213,6 +213,29 @@ def test_every_moment_of_a_write_is_an_archive_that_is_right():
             assert report.segments == len(files)
 
 
+def test_a_last_write_of_which_the_power_cut_left_some_sectors_is_no_damage_and_a_changed_byte_is():
+    for begun in (20, 23):  # the write begins a segment, or stands behind other groups
+        writer = filled(begun, group=1, segment=20)
+        before = writer.all_files()
+        for number in range(begun + 1, begun + 13):
+            writer.record(wire(message(number, {"text": "x" * 300})))
+        writer.link()
+        files = writer.all_files()
+        name = max(files)
+        whole = files[name]
+        start = len(before.get(name, b""))
+        for sector in range(start // 512, len(whole) // 512 + 1):
+            low, high = max(sector * 512, start), min(sector * 512 + 512, len(whole))
+            report = verified({**files, name: whole[:low] + bytes(high - low) + whole[high:] + bytes(900)})
+            assert report.ok and report.torn, (begun, sector, report.problems)
+            assert report.position == begun
+        for byte in range(start, len(whole) - 60, 97):
+            for changed in (whole[byte] ^ 1, 0):
+                if changed != whole[byte]:
+                    report = verified({**files, name: whole[:byte] + bytes([changed]) + whole[byte + 1 :]})
+                    assert not report.ok, (begun, byte)
+
+
 def test_records_are_checked_one_by_one_where_asked():
     writer = filled(10)
     writer.record(b"\xa0")

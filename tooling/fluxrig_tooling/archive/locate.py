@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fluxrig_tooling.archive.check import Checked, Task
 
 _LINK = re.compile(rb"[LS]\x00\x00" + re.escape(bytes([LINK_SIZE - FRAME])))
+_SECTOR = 512  # bytes that a disk writes whole, or not at all
 _SIZES = {CURSOR: CURSOR_SIZE, LINK: LINK_SIZE, SEAL: LINK_SIZE}
 
 CHANGED = "its CRC does not fit: bytes of this record were changed"
@@ -104,8 +105,9 @@ def _at_fault(
     byte, position, before, limit = where
     if task.end is not None and limit < task.end and byte + FRAME > limit:
         reason = f"the file ends here, and the segment after it says {task.end} bytes of it count"
-    elif (task.is_last or task.end is None) and not (
-        _is_changed_link(file, byte, position, group) or link_after(file, byte + 1)
+    elif (task.is_last and _is_torn(file, result.end, byte, frame)) or (
+        (task.is_last or task.end is None)
+        and not (_is_changed_link(file, byte, position, group) or link_after(file, byte + 1) is not None)
     ):
         result.uncommitted = position - before
         result.torn = torn_bytes(file, byte)
@@ -150,13 +152,31 @@ def _is_changed_link(file: FileIO, byte: int, position: int, group: Any) -> bool
     return looks_so
 
 
-def link_after(file: FileIO, byte: int) -> bool:
-    """Whether a whole link stands somewhere from `byte` on: then what is before it was once whole, too."""
-    for _, data in chunks(file, byte, LINK_SIZE - 1):
+def link_after(file: FileIO, byte: int) -> int | None:
+    """Where a whole link stands, the first one from `byte` on: what is before it was once whole, too, or lost a part
+    of it to a power cut (`_is_torn`)."""
+    for at, data in chunks(file, byte, LINK_SIZE - 1):
         for match in _LINK.finditer(data):
             link = data[match.start() : match.start() + LINK_SIZE]
             if len(link) == LINK_SIZE and frame_is_whole(link):
-                return True
+                return at + match.start()
+    return None
+
+
+def _is_torn(file: FileIO, begin: int, byte: int, frame: bytes) -> bool:
+    """Whether a power cut explains that what stands at `byte` is not whole, though the link of its group is.
+
+    A write begins at `begin`, and its sectors come to the disk in any order. Where one did not are the zeros from
+    before. And it is the last write, so nothing follows its link.
+    """
+    link = link_after(file, byte + 1)
+    if link is None or not _frame_at(file, link + LINK_SIZE, os.fstat(file.fileno()).st_size)[1]:
+        return False
+    length = int.from_bytes(frame[1:4], "big") if frame[0] else 0
+    for start in range(byte // _SECTOR * _SECTOR, min(byte + FRAME + length, link), _SECTOR):
+        first = max(start, begin)
+        if start + _SECTOR <= link and not any(read_at(file, first, start + _SECTOR - first)):
+            return True
     return False
 
 
@@ -172,11 +192,14 @@ def torn_bytes(file: FileIO, byte: int) -> int:
 def is_begun(file: FileIO, data: bytes) -> bool:
     """Whether `data`, what a last segment begins with, is a header that is not written to its end yet.
 
-    Its first group is written in one go with it: where a link stands, the header once stood, too.
+    Its first group is written in one go with it: where a link stands, the header once stood, too, or did not come to
+    the disk.
     """
     expected = bytes([HEADER]) + data[1:FRAME] + HEADER_MAGIC
     written = data[: len(expected)].rstrip(b"\0")
-    return (not data or not data[0] or expected.startswith(written)) and not link_after(file, 0)
+    if data and not any(data[:_SECTOR]) and _is_torn(file, 0, 0, data):
+        return True
+    return (not data or not data[0] or expected.startswith(written)) and link_after(file, 0) is None
 
 
 def _at_end(task: Task, result: Checked, where: tuple[int, int, int, int], group: Any) -> tuple[int, int, str] | None:
