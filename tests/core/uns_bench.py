@@ -4,8 +4,16 @@ import json
 
 from probes import gear, gear_of, id_of, rig, settings
 
+from fluxrig import guaranteed, wiring
+from fluxrig.archive import archive as archiving
+from fluxrig.archive import cursor, opening
+from fluxrig.gears.uns import history, uns
+from fluxrig.journal import recovery
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
+
+COMPILED = (guaranteed, wiring, archiving, cursor, opening, history, uns, recovery)
+"""What a Rack would import in the first test. Compiling takes room, so it is done while the heap is empty."""
 
 STATUS = "acme/site/_rack/bench"
 NS = 1_000_000
