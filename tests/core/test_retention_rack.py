@@ -30,6 +30,19 @@ async def test_a_rack_drops_what_was_sent_and_writes_down_that_it_did():
     await bench.stop()
 
 
+async def test_an_archive_that_may_be_larger_than_its_disk_gives_way_before_that_is_full():
+    volume = MemoryVolume(free=16_000, total=16_000)
+    bench = await Bench(volume, max_bytes=1 << 30, segment_bytes=1200, commit_count=3).start()
+    assert any(["16000" in text and "14000" in text for text in bench.said("warning")])
+    for _ in range(30):
+        bench.send(3)
+        await bench.wait(100)
+        bench.sink.got.clear()
+    stats = bench.stats()
+    assert stats["removed"] and not stats["failures"] and not stats["volatile"]
+    await bench.stop()
+
+
 async def test_a_rack_removes_what_is_too_old_also_when_nothing_happens():
     bench = await Bench(keep_ms=HOUR_MS, segment_bytes=1200, commit_count=3).start()
     for _ in range(8):

@@ -11,6 +11,14 @@ async def open_journal(journal, limits, settings: dict, cursor_ids: list, note, 
     recovery = await journal.open()
     _, total = await journal.volume.room()
     limits.max_bytes = limits.max_bytes or total // 4
+    most = total - total // 8
+    if limits.max_bytes > most:
+        # The disk would be full first, and then nothing gives way.
+        log(
+            "warning",
+            f"the archive may have {limits.max_bytes} bytes, of {total} on this disk: it takes {most} at most",
+        )
+        limits.max_bytes = most
     journal.segment_bytes = settings["segment_bytes"] or _segment_bytes(limits.max_bytes)
     for text in recovery.notes:
         log("warning", text)
