@@ -300,6 +300,28 @@ async def test_a_cancelled_append_is_written_as_it_was_given(tmp_path: Path, mon
         assert await volume.read("a", 0, 99) == b"before cancelled"
 
 
+async def test_a_process_without_descriptors_left_can_try_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made: list[int] = []
+    pipe = os.pipe
+
+    def limited() -> tuple[int, int]:
+        if made:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        made.extend(pipe())
+        return made[0], made[1]
+
+    volume = FolderVolume(tmp_path / "volume")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pipe", limited)
+        with pytest.raises(TransientError, match=r"cannot open .*volume: too many open files"):
+            await volume.open()
+    for descriptor in made:
+        with pytest.raises(OSError):
+            os.fstat(descriptor)
+    await volume.open()
+    await volume.close()
+
+
 async def test_closing_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The disk that hangs is a pipe to which nobody writes: opening it takes until somebody does."""
     monkeypatch.setattr(FolderVolume, "CLOSE_LIMIT_S", 0.05)

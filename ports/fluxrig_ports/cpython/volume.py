@@ -36,7 +36,10 @@ class FolderVolume(Volume):
         if self._worker is not None:
             raise TransientError(f"{self.folder} is in use: this program has it open", path=str(self.folder), busy=True)
         self._files = Files(self.folder)
-        self._worker = Worker(f"volume {self.folder.name}")
+        try:
+            self._worker = Worker(f"volume {self.folder.name}")
+        except OSError as exc:
+            raise file_error(exc, self.folder, "open") from exc
         try:
             await self.run("open", self.folder, self._files.take)
         except BaseException:

@@ -23,7 +23,12 @@ class Worker:
         self._calls: deque[tuple[asyncio.Future, Callable, tuple] | None] = deque()
         self._results: deque[tuple[asyncio.Future, Any, BaseException | None]] = deque()
         self._awaits_call, self._wakes_thread = os.pipe()
-        self._awaits_result, self._wakes_loop = os.pipe()
+        try:
+            self._awaits_result, self._wakes_loop = os.pipe()
+        except OSError:
+            os.close(self._awaits_call)
+            os.close(self._wakes_thread)
+            raise
         self._watched = self._watch()
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
