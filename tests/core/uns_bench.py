@@ -15,6 +15,7 @@ from fluxrig_ports.memory import MemoryHost
 COMPILED = (guaranteed, wiring, archiving, cursor, opening, history, uns, recovery)
 """What a Rack would import in the first test. Compiling takes room, so it is done while the heap is empty."""
 
+P, T = "acme/site/p", "acme/site/t"
 STATUS = "acme/site/_rack/bench"
 NS = 1_000_000
 OPTIONS = {"max_attempts": 3, "retry_min_ms": 100, "retry_max_ms": 60_000}
@@ -83,3 +84,23 @@ class Bench:
     def published(self, topic):
         """Everything that was published to `topic`: [(value, retained), …]."""
         return [(json.loads(payload)["v"], retain) for name, payload, retain in self.broker.published if name == topic]
+
+
+def behind_the_archive(after=None, archive=None, **changes):
+    """A Bench whose uns is at the end of a guaranteed wire."""
+    return Bench(GUARANTEED, archive, after, **changes)
+
+
+async def send_each(bench, values, every_ms, tag="p"):
+    for value in values:
+        bench.source.emit({tag: value})
+        await bench.pass_ms(every_ms)
+
+
+def fresh_order(values):
+    """`values` without those that were there before."""
+    seen = []
+    for value in values:
+        if value not in seen:
+            seen.append(value)
+    return seen
