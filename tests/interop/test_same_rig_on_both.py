@@ -13,7 +13,7 @@ import pytest
 from fluxrig.flux import pack
 from fluxrig_tooling.rig import compile_rig, load
 from fluxrig_tooling.sim.press import STATES, Press
-from tests.interpreter import ROOT, micropython_command, micropython_environment
+from tests.interpreter import MICROPYTHON, ROOT, device_environment
 from tests.plant import EXAMPLES
 from tests.ports.brokers import Brokers
 from tests.services import require
@@ -21,13 +21,18 @@ from tests.umqtt import require_umqtt
 
 STANDING_MS = 3_600_000  # a press whose next step nobody sees, so that every value is known
 FOLDER = "acme/montevideo/press-shop/line-1"
+BOARDS = {"cpython": "GENERIC", "micropython": "UNIX"}
+HEAP = "heapsize=160wk"
+"""Where a board runs code that is frozen into its flash, a fourth of that is enough: most of it is code."""
+
 STATUS = f"{FOLDER}/_rack/line-1"
 
 
-def compiled(modbus_port: int, mqtt_port: int) -> bytes:
+def compiled(modbus_port: int, mqtt_port: int, board: str) -> bytes:
     overrides = {
         "gears.plc.config.link": f"tcp://127.0.0.1:{modbus_port}",
         "gears.uns.config.broker": f"mqtt://127.0.0.1:{mqtt_port}",
+        "racks.line-1.board": board,
     }
     model, problems = load(EXAMPLES / "press.yaml", overrides)
     assert model, list(problems)
@@ -38,8 +43,8 @@ def command(interpreter: str, flux: Path, state: Path) -> tuple[list[str], dict[
     if interpreter == "cpython":
         program = str(Path(sys.executable).parent / "fluxrig")
         return [program, "rig", "run", str(flux), "--seconds", "2", "--state", str(state)], dict(os.environ)
-    environment = micropython_environment(str(require_umqtt()))
-    return micropython_command("-m", "fluxrig_ports.micropython.run", str(flux), "2"), environment
+    start = f"from fluxrig_ports.micropython.run import main; main({str(flux)!r}, 2, {str(state)!r})"
+    return [str(MICROPYTHON), "-X", HEAP, "-c", start], device_environment(str(require_umqtt()))
 
 
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
@@ -50,7 +55,7 @@ async def test_registers_become_the_namespace(interpreter: str, tmp_path: Path):
         port = await brokers.start("mosquitto")
         async with Press(step_ms=STANDING_MS) as press:
             flux = tmp_path / "line-1.flux"
-            flux.write_bytes(compiled(press.port, port))
+            flux.write_bytes(compiled(press.port, port, BOARDS[interpreter]))
             arguments, environment = command(interpreter, flux, tmp_path / "state")
             process = await asyncio.create_subprocess_exec(
                 *arguments, cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE

@@ -12,6 +12,7 @@ which begins a new segment, because nobody knows what a failed write left in a f
 from hashlib import sha256
 from struct import pack
 
+from fluxrig.compat import SCARCE_RAM
 from fluxrig.errors import LocalError
 from fluxrig.journal.frames import (
     CURSOR,
@@ -235,8 +236,8 @@ class Journal:
         """Write frames and the link behind them, and a header before them, which begins a segment."""
         position = self.durable + messages
         time = self._wall_ns()
-        if not self.volume.block:
-            frames = [b"".join(frames)]  # where memory is no question, one hash and one write take less time
+        if not SCARCE_RAM:
+            frames = [b"".join(frames)]  # one hash and one write take less time, and twice the room
         head = chain(sha256(header).digest() if header else self.head, frames, kind, position, time)
         frames = frames + [pack_link(kind, position, time, head)]
         size = len(header) + sum([len(piece) for piece in frames])
