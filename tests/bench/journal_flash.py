@@ -2,7 +2,9 @@
 
 The peer is what a script does without an archive: it appends each event to a file as it comes, and flushes, which on
 littlefs copies the last block of the file each time. Years are those until the blocks of the file system have been
-erased 100,000 times, 1.5 of the 2 MiB being its own: littlefs moves what is written much, so that all blocks take part.
+erased 100,000 times each, 1.5 of the 2 MiB being its own. littlefs moves what it writes much to other blocks, each time
+that it has erased a block 100 times. So one block is ahead of the others in the hours that are measured here, and less
+so in the long run: after a million events the most erased block had 690 erases, and the average was 426.
 """
 
 import json
@@ -28,7 +30,7 @@ def figures() -> Iterator[Figure]:
     events = ours["events"]
     yield _figure("programmed for a byte of events", "B", _each(ours, naive, "programmed", "bytes"))
     yield _figure("blocks erased for 1000 events", "", [1000 * found["erases"] / events for found in (ours, naive)])
-    yield _figure("erases of the most erased block, a day", "", [_worst_a_day(found) for found in (ours, naive)])
+    yield _figure("erases of the most erased block", "", [found["worst"] for found in (ours, naive)])
     yield _figure("2 MiB at 1 event/s of 180 B last", "years", [_years(found) for found in (ours, naive)], True)
 
 
@@ -38,10 +40,6 @@ def _figure(name: str, unit: str, values: list[float], higher_is_better: bool = 
 
 def _each(ours: dict[str, int], naive: dict[str, int], what: str, of: str) -> list[float]:
     return [found[what] / found[of] for found in (ours, naive)]
-
-
-def _worst_a_day(found: dict[str, int]) -> float:
-    return found["worst"] / found["events"] * 24 * 3600
 
 
 def _years(found: dict[str, int]) -> float:
