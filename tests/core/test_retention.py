@@ -49,6 +49,17 @@ async def test_size_is_kept_and_the_stub_says_what_went():
     assert [each.size for each in gone] == [size for _, _, _, size, _ in found.stub]
 
 
+async def test_a_disk_that_others_fill_gives_way_before_it_is_full_to_the_last_block():
+    _, journal = await filled(40)
+    limits = Limits(1 << 30, 0, DROP_OLDEST_SENT)
+    assert not await removed(journal, limits, 0, 500)
+    limits.free = 500 + limits.RESERVE
+    assert not await removed(journal, limits, 0, 500)
+    limits.free -= 1
+    gone = await removed(journal, limits, 0, 500, needed_from=20)
+    assert gone and gone[-1].last < 20, "and what is still wanted stays"
+
+
 async def test_a_place_that_cannot_be_read_keeps_neither_opening_nor_retention_from_going_on():
     class Worn(MemoryVolume):
         worn = ""

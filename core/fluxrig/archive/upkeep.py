@@ -55,6 +55,8 @@ class Upkeep:
             return
         needed_from = min([position + 1 for position in journal.cursors.values()] or [journal.durable + 1])
         while True:
+            if coming:
+                self._limits.free, _ = await journal.volume.room()
             each = await retention.retain(journal, self._limits, self._wall_ns(), coming, needed_from)
             if each is None:
                 break

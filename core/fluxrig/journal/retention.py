@@ -57,9 +57,16 @@ async def read_stub(volume) -> tuple:
 
 
 class Limits:
-    """What a journal may hold: `max_bytes` on the disk, `keep_ns` (0: of any age), and the policy at the limit."""
+    """What a journal may hold: `max_bytes` on the disk, `keep_ns` (0: of any age), and the policy at the limit.
+
+    `free`: bytes that the file system had left when somebody looked; None when nobody has.
+    """
+
+    RESERVE = 32 * 1024
+    """Bytes that stay free: on a disk that is full to the last block, no stub can be written and nothing removed."""
 
     def __init__(self, max_bytes: int, keep_ns: int, policy: str):
+        self.free: int | None = None
         self.max_bytes = max_bytes
         self.keep_ns = keep_ns
         self.policy = policy
@@ -83,7 +90,9 @@ def used_bytes(journal) -> int:
 
 
 def is_full(journal, limits: Limits, coming: int) -> bool:
-    """Whether `coming` bytes more would be over the limit."""
+    """Whether `coming` bytes more would be over the limit, or more than the disk has."""
+    if limits.free is not None and limits.free < coming + limits.RESERVE:
+        return True
     return used_bytes(journal) + coming > limits.max_bytes
 
 
