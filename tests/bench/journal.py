@@ -33,7 +33,7 @@ Commit = Callable[[int], None]
 
 
 def figures() -> Iterator[Figure]:
-    for group, count, goal in ((1, 10, 0.9), (100, 10, 0.8), (1000, 5, 0.8)):
+    for group, count, goal in ((1, 20, 0.9), (100, 10, 0.8), (1000, 5, 0.8)):
         messages = [os.urandom(SIZE) for _ in range(group)]
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".bench-", dir=ROOT)))
