@@ -227,19 +227,19 @@ async def test_a_rack_without_guaranteed_wires_has_none_in_its_stats():
 async def test_what_waits_is_shown_before_it_is_given_also_when_the_disk_was_away_at_the_start():
     first = await Bench().start()
     Moody.well = False
-    first.send(*range(12))
+    first.send(*range(5))
     await first.pass_ms(1100)
     await first.rack.supervisor.end(1)
     bench = Bench("watcher", first)
     volume = bench.host.volumes["archive"]
     volume.fail_reads = TransientError("input/output error")
     await bench.start()
-    bench.send(12)
+    bench.send(5)
     await bench.pass_ms(500)
-    assert bench.consumer.log == [("shown", 12), ("given", 12)], "it is volatile"
+    assert bench.consumer.log == [("shown", 5), ("given", 5)], "it is volatile"
     volume.fail_reads = None
     await bench.pass_ms(60_000)
-    waited = list(range(12))
+    waited = list(range(5))
     assert bench.consumer.log[2:] == [("shown", n) for n in waited] + [("given", n) for n in waited]
     assert bench.wire()["pending"] == 0
     await stop(bench.rack)
