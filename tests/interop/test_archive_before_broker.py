@@ -53,7 +53,7 @@ class Watched(Broker):
 
     def take(self, topic: str, payload: bytes, retain: bool) -> None:
         if topic == TOPIC:
-            n = json.loads(payload)["value"]
+            n = json.loads(payload).get("v")
             if n is not None:
                 self.values.append(n)
                 self.plant.left(n)

@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import probes
@@ -89,13 +90,23 @@ def a_disk(state: Path, megabytes: int) -> Path:
     return disk
 
 
+def fill(disk: Path) -> Path:
+    """Something else takes all that is left."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", 0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return ballast
+
+
 async def full(state: Path) -> None:
     """Something else fills the disk, and is removed again."""
     disk = a_disk(state, 2)
-    ballast = disk / "ballast"
-    ballast.write_bytes(bytes(1 << 20))
     run = Run(disk)
     await run.rack.start()
+    for _ in range(5):
+        await run.send()
+    ballast = fill(disk)
     await run.send_until(run.is_volatile)
     for _ in range(10):
         await run.send()
@@ -143,6 +154,9 @@ async def full_at_the_stop(state: Path) -> None:
     disk = a_disk(state, 1)
     run = Run(disk)
     await run.rack.start()
+    for _ in range(20):
+        await run.send()
+    fill(disk)
     await run.send_until(run.is_volatile)
     await run.rack.stop()
     run.report()
