@@ -36,19 +36,14 @@ def device_code() -> Path:
     return Path(folder)
 
 
-def device_environment(*extra_path: str) -> dict[str, str]:
-    """As `micropython_environment`, with compiled code."""
-    code = device_code()
-    path = ":".join([".frozen", f"{code}/core", f"{code}/ports", "tests/core", *extra_path])
-    return {**os.environ, "MICROPYPATH": path}
-
-
 def micropython_command(*arguments: str) -> list[str]:
     return [str(MICROPYTHON), "-X", HEAP, *arguments]
 
 
-def micropython_environment(*extra_path: str) -> dict[str, str]:
-    path = ":".join([".frozen", "core", "ports", "tests/core", *extra_path])
+def micropython_environment(*extra_path: str, code: Path | None = None) -> dict[str, str]:
+    """Where modules are found: ours compiled, as on a device, or in the checkout `code` as they are written."""
+    code = code or device_code()
+    path = ":".join([".frozen", f"{code}/core", f"{code}/ports", "tests/core", *extra_path])
     return {**os.environ, "MICROPYPATH": path}
 
 

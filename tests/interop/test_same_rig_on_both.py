@@ -13,7 +13,7 @@ import pytest
 from fluxrig.flux import pack
 from fluxrig_tooling.rig import compile_rig, load
 from fluxrig_tooling.sim.press import STATES, Press
-from tests.interpreter import MICROPYTHON, ROOT, device_environment
+from tests.interpreter import MICROPYTHON, ROOT, micropython_environment
 from tests.plant import EXAMPLES
 from tests.ports.brokers import Brokers
 from tests.services import require
@@ -44,7 +44,7 @@ def command(interpreter: str, flux: Path, state: Path) -> tuple[list[str], dict[
         program = str(Path(sys.executable).parent / "fluxrig")
         return [program, "rig", "run", str(flux), "--seconds", "2", "--state", str(state)], dict(os.environ)
     start = f"from fluxrig_ports.micropython.run import main; main({str(flux)!r}, 2, {str(state)!r})"
-    return [str(MICROPYTHON), "-X", HEAP, "-c", start], device_environment(str(require_umqtt()))
+    return [str(MICROPYTHON), "-X", HEAP, "-c", start], micropython_environment(str(require_umqtt()))
 
 
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])

@@ -21,11 +21,13 @@ THROUGH_SSL = """            self.sock = self.ssl.wrap_socket(self.sock, server_
 """How umqtt.simple 1.3.4 wraps its socket, and how it does since it takes an SSLContext (1.4 to 1.8)."""
 
 
-def micropython(*arguments: str, path: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+def micropython(
+    *arguments: str, path: tuple[str, ...] = (), code: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         micropython_command(*arguments),
         cwd=ROOT,
-        env=micropython_environment(".", *path),
+        env=micropython_environment(".", *path, code=code),
         capture_output=True,
         text=True,
         timeout=120,
@@ -67,7 +69,8 @@ def test_a_session_on_a_later_umqtt_simple(tmp_path: Path):
 def test_the_runner_as_a_command(tmp_path: Path):
     console = gear("show", "console", {"format": "text"}, outputs=("err",))
     (tmp_path / "rig.flux").write_bytes(flux.pack(chain(console)))
-    result = micropython("-m", "fluxrig_ports.micropython.run", str(tmp_path / "rig.flux"), "0")
+    # From the checkout as it is: everywhere else the code is compiled, as on a device.
+    result = micropython("-m", "fluxrig_ports.micropython.run", str(tmp_path / "rig.flux"), "0", code=ROOT)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout.splitlines()[-1])["gears"]["show"]["alive"] is True
 
