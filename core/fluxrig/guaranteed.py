@@ -43,6 +43,7 @@ class GuaranteedWire:
     attempts     deliveries that failed, transient failures not counted
     deferred     deliveries that were put off by a transient failure
     dead_letters messages that were given up
+    unreadable   positions that the medium has spoilt, or that were removed before they were delivered
     refused      messages of the source that the archive did not take; its `on_error` says what was done with them
     """
 
@@ -99,6 +100,7 @@ class GuaranteedWire:
         self._first = 0  # position of the first and of the last message that became durable here since the start
         self._last = 0
         self._acknowledged = 0  # the last position that was
+        self._missed = 0  # positions of the cursor that were said to be unreadable
         self._resting = False
         self._said = ""
         self._moved = asyncio.Event()
@@ -123,6 +125,7 @@ class GuaranteedWire:
             "deferred": self.deferred,
             "dead_letters": self.dead_letters,
             "refused": self.refused,
+            "unreadable": self._cursor.unreadable,
         }
         if self._counts_pending:
             stats["pending"] = self._waiting
@@ -227,9 +230,13 @@ class GuaranteedWire:
         if not self._looked_back and self._archive.is_open:
             self._cursor.rewind()
             return True
+        if self._cursor.unreadable != self._missed:
+            self._missed = self._cursor.unreadable
+            self._log("error", self._target.name, f"{self.name}: {self._missed} positions so far could not be read")
         try:
             await self._give(msgs)
-        except TransientError as exc:
+        except (TransientError, MemoryError) as exc:
+            # A heap that is full for the moment is no fault of the message.
             self.deferred += 1
             self._say(f"put off: {exc}")
             self._cursor.rewind()

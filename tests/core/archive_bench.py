@@ -21,6 +21,7 @@ class Bench:
     def __init__(self, volume=None, host=None, compiled=None, **changed):
         self.host = host or MemoryHost()
         self.volume = self.host.volumes["archive"] = volume or MemoryVolume()
+        self.dead: MemoryVolume | None = None  # of the dead letters, where a test looks at them
         self.clock = self.host.clock
         if compiled is None:
             compiled = chain(gear("a", "source"), correlator(), gear("s", "sink"), archive=settings(**changed))

@@ -50,6 +50,8 @@ class FakeArchive:
 
 
 class FakeCursor:
+    unreadable = 0
+
     def __init__(self, archive, cursor_id, port_id):
         self._archive = archive
         self._id = cursor_id

@@ -177,7 +177,7 @@ async def test_retries_back_off_up_to_a_minute():
 
 async def test_a_disk_that_is_broken_at_the_start_does_not_keep_the_rack_from_running():
     class NoFolder(MemoryVolume):
-        broken: object = READ_ONLY
+        broken: Exception | None = READ_ONLY
 
         async def open(self):
             if self.broken is not None:

@@ -68,7 +68,8 @@ def check(volume, durable, why):
 
 
 async def steps_of_a_run():
-    volume, durable = FaultyVolume(), []
+    volume = FaultyVolume()
+    durable: list = []
     await live(volume, durable)
     check(volume, durable, "nothing failed")
     return volume.kinds
@@ -78,7 +79,8 @@ async def with_failures(wrote, fails, reserve=0):
     kinds = await steps_of_a_run()
     assert {"create", "append", "replace", "remove"} >= set(kinds) >= {"create", "append", "replace"}
     for step in range(len(kinds)):
-        volume, durable = FaultyVolume(None, step, wrote, fails, reserve), []
+        volume = FaultyVolume(None, step, wrote, fails, reserve)
+        durable: list = []
         await live(volume, durable)
         check(volume, durable, (step, wrote, fails))
 
@@ -104,7 +106,8 @@ async def test_a_crash_after_a_failure_loses_nothing_that_was_durable():
     kinds = await steps_of_a_run()
     for wrote in (NOTHING, HALF, ALL):
         for step in range(len(kinds)):
-            volume, durable = FaultyVolume(None, step, wrote, 1000), []
+            volume = FaultyVolume(None, step, wrote, 1000)
+            durable: list = []
             try:
                 await live(volume, durable)
             except AssertionError as exc:

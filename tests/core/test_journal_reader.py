@@ -32,7 +32,8 @@ def record(number):
 
 async def rest(reader):
     """{position: record} of everything that is there, and the heads of the groups."""
-    records, heads = {}, []
+    records: dict = {}
+    heads: list = []
     while True:
         group = await reader.next()
         if group is None:

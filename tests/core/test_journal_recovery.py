@@ -18,6 +18,13 @@ def journal_on(volume, segment_bytes=1 << 16):
     return Journal(volume, "press-1", host.clock.wall_ns, host.entropy, segment_bytes)
 
 
+async def next_of(reader):
+    """The next group, which has to be there."""
+    group = await reader.next()
+    assert group is not None
+    return group
+
+
 async def written(groups, reserve=0, segment_bytes=1 << 16):
     """A volume as a crash leaves it after groups of so many records each."""
     volume = FaultyVolume(reserve=reserve)
@@ -52,7 +59,8 @@ async def goes_on(volume, journal):
 
 
 def frames_of(data):
-    offset, frames = 0, []
+    offset = 0
+    frames: list = []
     while True:
         frame = frame_at(bytes(data), offset)
         if frame is None:
@@ -87,7 +95,7 @@ async def test_a_torn_record_is_dropped_and_whole_ones_before_it_are_kept():
     assert name in note and f"byte {messages[4]}" in note and "position 4" in note and "never reported durable" in note
     found = await goes_on(volume, journal)
     assert [found.records[number] for number in range(1, 5)] == [record(number) for number in range(1, 5)]
-    assert (await Reader(journal, 3).next()).records == [record(3), record(4)]
+    assert (await next_of(Reader(journal, 3))).records == [record(3), record(4)]
 
 
 async def test_a_first_group_that_was_torn_is_dropped_and_said_too():
@@ -115,7 +123,7 @@ async def test_what_was_kept_stays_where_it_is_over_further_crashes():
     for _ in range(3):
         journal, _ = await reopened(volume)
         assert journal.durable == 5
-        assert (await Reader(journal, 3).next()).first == 3
+        assert (await next_of(Reader(journal, 3))).first == 3
         volume = volume.again()
     found = await goes_on(volume, (await reopened(volume))[0])
     assert found.records[5] == record(5)
@@ -243,7 +251,7 @@ async def test_a_spoilt_stub_is_said_and_the_journal_goes_on():
         journal, recovery = await reopened(after)
         assert journal.durable == 30
         assert any(["removed" in note for note in recovery.notes])
-        assert (await Reader(journal, 30).next()).records == [record(30)]
+        assert (await next_of(Reader(journal, 30))).records == [record(30)]
         journal.append(b"after")
         assert await journal.commit() == (31, 31)
 
@@ -277,5 +285,5 @@ async def test_what_a_failed_write_left_behind_the_end_of_a_segment_is_not_read_
     volume = volume.again()
     journal, recovery = await reopened(volume)
     reader = Reader(journal, 1)
-    assert [(await reader.next()).records, (await reader.next()).records] == [[record(1)], [record(2)]]
+    assert [(await next_of(reader)).records, (await next_of(reader)).records] == [[record(1)], [record(2)]]
     assert recovery.notes == [] and journal.durable == 2

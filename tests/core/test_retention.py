@@ -27,7 +27,7 @@ async def filled(count, segment_bytes=500, block=0, size=100):
 
 
 async def removed(journal, limits, now_ns=0, coming=0, needed_from=1 << 60):
-    gone = []
+    gone: list = []
     while True:
         each = await retain(journal, limits, now_ns, coming, needed_from)
         if each is None:

@@ -2,7 +2,7 @@
 
 import json
 
-from uns_bench import NS, STATUS, P, T, behind_the_archive, fresh_order, send_each
+from uns_bench import NS, STATUS, P, T, behind_the_archive, fresh_order
 
 DAY_MS = 86_400_000
 
@@ -50,26 +50,6 @@ async def test_the_samples_of_an_outage_come_exactly_as_they_were():
         {"v": None, "t": ms + 3, "q": "bad:timeout"},
         {"v": None, "t": ms + 4, "q": "bad:not_a_number"},
     ]
-
-
-async def test_catching_up_keeps_to_its_rate_and_live_values_do_not_wait_for_it():
-    bench = behind_the_archive(backlog_rate=10)
-    bench.broker.go_down()
-    await bench.start()
-    for n in range(30):
-        bench.source.emit({"p": n})
-    await bench.pass_ms(1000)
-    bench.broker.up = True
-    await bench.pass_ms(1000)
-    before = bench.uns.backlog_published
-    await send_each(bench, range(30, 34), 250)
-    assert 9 <= bench.uns.backlog_published - before <= 11, "1 s at 10 a second"
-    assert bench.at(P)["v"] == 33, "though most of the past is still to come"
-    await bench.pass_ms(10_000)
-    got = bench.published(P)
-    assert [value for value, retain in got if not retain] == list(range(29)), "nothing twice"
-    assert [value for value, retain in got if retain] == [29, 30, 31, 32, 33]
-    assert bench.uns.backlog == 0
 
 
 async def test_in_the_middle_of_catching_up_the_broker_goes_away_again():

@@ -54,6 +54,9 @@ class Archive:
     RETRY_MAX_MS = 60_000
     """The pause before a disk that failed is tried again doubles from the first to the second."""
 
+    ALONE = 5
+    """How many times as long as messages acknowledgements wait that nothing else is written with."""
+
     HOUSEKEEPING_MS = 60_000
     """How often to look for segments that are too old when nothing else happens."""
 
@@ -247,6 +250,10 @@ class Archive:
             while not (self.entries or self.journal.cursors_moved):
                 self._arrived.clear()
                 await self._clock.wait_for(self._arrived.wait(), self.HOUSEKEEPING_MS)
+            if not self.entries:
+                # Acknowledgements alone are worth less than a write: mostly the next message takes them along.
+                self._arrived.clear()
+                await self._clock.wait_for(self._arrived.wait(), self.ALONE * self._commit_ms)
             if not self._urgent.is_set():
                 await self._clock.wait_for(self._urgent.wait(), self._commit_ms)
         except TransientError:

@@ -17,8 +17,12 @@ class Cursor:
     unreadable   positions that are not there any more, or that the medium has spoilt
     """
 
+    PATIENCE = 8
+    """Readings that fail one after the other, while the disk takes what is written: then the place is passed over."""
+
     def __init__(self, archive, cursor_id: bytes, port_id: bytes):
         self.unreadable = 0
+        self._failures = 0  # readings since the last one that did not fail
         self._archive = archive
         self._id = cursor_id
         self._port = port_id
@@ -47,9 +51,13 @@ class Cursor:
         while not batch:
             try:
                 batch = await self._take_durable(limit)
+                self._failures = 0
             except FluxError:
                 if not self._archive.volatile:
-                    raise
+                    self._failures += 1
+                    if self._failures < self.PATIENCE:
+                        raise
+                    self._pass_segment()
             if not batch and self._archive.volatile:
                 batch = self._take_volatile(limit)
             if not batch:
@@ -121,6 +129,14 @@ class Cursor:
             self._unacknowledged.append(position)
             batch.append(msg)
         return batch
+
+    def _pass_segment(self) -> None:
+        """Go on behind the segment that cannot be read: one bad place on a disk must not stop the wire for good."""
+        self._failures = 0
+        if self._reader is not None:
+            gaps = self._reader.unreadable
+            self._reader.pass_segment()
+            self.unreadable += self._reader.unreadable - gaps
 
     def _is_used_up(self) -> bool:
         return self._group is None or self._index == len(self._group.records)

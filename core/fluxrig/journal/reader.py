@@ -57,6 +57,11 @@ class Reader:
             self._first = 0
         self.position = position
 
+    def pass_segment(self) -> None:
+        """Go on behind the segment that `position` is in, whatever is left of it."""
+        if self._find_segment():
+            self._skip_to(self._after())
+
     def _find_segment(self) -> bool:
         """Go to the segment with `position`, where it is another one than before. False when there is none at all."""
         segments = self._journal.segments

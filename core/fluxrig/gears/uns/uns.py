@@ -147,17 +147,24 @@ class Uns(Gear):
         the broker may retain one that is newer than those which are found first."""
         self._recalls += 1
         self._state_out.clear()
+        ended = True
         try:
             await survey(self._recalled)
+        except TransientError:
+            ended = False  # it is tried again
+            raise
         finally:
             self._recalls -= 1
-        if not self._recalls:
-            for topic in self._topics:
-                if topic.held:
-                    topic.held = False
-                    self.enqueue(topic)
-            self._to_go = len(self._queue)
-            self._look_at_state()
+            if ended and not self._recalls:
+                self._end_recall()
+
+    def _end_recall(self) -> None:
+        for topic in self._topics:
+            if topic.held:
+                topic.held = False
+                self.enqueue(topic)
+        self._to_go = len(self._queue)
+        self._look_at_state()
 
     async def deliver_in(self, msgs):
         if self._history is None:
@@ -339,7 +346,8 @@ class Uns(Gear):
         """Have live values published that wait for the delivery of older samples for too long."""
         clock = self._ctx.clock
         now = clock.ticks_us()
-        if clock.ticks_diff(now, self._looked) < self.LOOK_MS * 1000:
+        # Where ticks wrap, a look that is long ago may seem to lie ahead.
+        if 0 <= clock.ticks_diff(now, self._looked) < self.LOOK_MS * 1000:
             return
         self._looked = now
         for topic in self._topics:
