@@ -94,8 +94,9 @@ class Files:
 
     def remove(self, name: str) -> None:
         self._stop_reading(name)
-        (self.folder / name).unlink(missing_ok=True)
-        sync_folder(self.folder)
+        with suppress(FileNotFoundError):
+            (self.folder / name).unlink()
+            sync_folder(self.folder)
 
     def settle(self, name: str, size: int) -> None:
         descriptor = os.open(self.folder / name, os.O_RDWR | _BINARY)
