@@ -26,6 +26,7 @@ HEAP = "heapsize=160wk"
 """Where a board runs code that is frozen into its flash, a fourth of that is enough: most of it is code."""
 
 STATUS = f"{FOLDER}/_rack/line-1"
+CHECKPOINT = f"{STATUS}/archive/checkpoint"
 
 
 def compiled(modbus_port: int, mqtt_port: int, board: str) -> bytes:
@@ -67,6 +68,7 @@ async def test_registers_become_the_namespace(interpreter: str, tmp_path: Path):
     finally:
         brokers.close()
     assert retained.pop(STATUS)["v"] == "offline", "it said so when it ended"
+    assert retained.pop(CHECKPOINT)["v"]["machine"] == "line-1"
     assert {topic: entry["v"] for topic, entry in retained.items()} == expected
     assert {entry["q"] for entry in retained.values()} == {"good"}
     assert all(isinstance(entry["t"], int) for entry in retained.values())

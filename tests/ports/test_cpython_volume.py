@@ -209,9 +209,9 @@ async def test_a_file_that_may_not_grow_keeps_what_it_had(tmp_path: Path):
         await file.append([b"x" * 5000])
     except Exception as exc:
         print(type(exc).__name__, flush=True)
-    print((await volume.read("a", 0, 9999)).count(b"x"))
+    print((await volume.read("a", 0, 9999)).count(b"x"), flush=True)
     await file.close()
-    print(await volume.size("a"))
+    print(await volume.size("a"), flush=True)
     os._exit(0)
     """
     out, err = start(tmp_path, then).communicate(timeout=60)
