@@ -4,7 +4,8 @@ from journal_reading import read_journal
 
 from fluxrig.errors import TransientError
 from fluxrig.journal.journal import Journal
-from fluxrig.journal.retention import BLOCK, DROP_OLDEST, DROP_OLDEST_SENT, MAX_ENTRIES, Limits, retain
+from fluxrig.journal.removal import MAX_ENTRIES
+from fluxrig.journal.retention import BLOCK, DROP_OLDEST, DROP_OLDEST_SENT, Limits, retain
 from fluxrig_ports.memory import MemoryHost, MemoryVolume
 
 HOUR_MS = 3_600_000

@@ -45,7 +45,7 @@ MAX_HEADER = 1024
 """Bytes of a header's frame: a machine id is text of a rig."""
 
 STUB = "removed"
-"""The name of the file that says what was removed: see `fluxrig.journal.retention`."""
+"""The name of the file that says what was removed: see `fluxrig.journal.removal`."""
 
 _SUFFIX = ".seg"
 _FIXED = ">8s16sQQQQ32s"
@@ -60,14 +60,15 @@ def pack_frame(kind: int, body: bytes) -> bytes:
 
 def message_frames(bodies: list) -> list:
     """The frames of messages in pieces: the 8 bytes before a body, and the body, by turns."""
-    begun: dict = {}  # {length: CRC-32 of the first 4 bytes}: messages of one poller are alike
+    begun: dict = {}  # {length: the first 4 bytes, and their CRC-32}: messages of one poller are alike
     frames = []
     for body in bodies:
         length = len(body)
-        word = MESSAGE << 24 | length
         if length not in begun:
-            begun[length] = crc32(pack(">I", word))
-        frames.append(pack(">II", word, crc32(body, begun[length])))
+            word = pack(">I", MESSAGE << 24 | length)
+            begun[length] = word, crc32(word)
+        word, start = begun[length]
+        frames.append(pack(">4sI", word, crc32(body, start)))
         frames.append(body)
     return frames
 

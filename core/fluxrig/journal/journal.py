@@ -59,7 +59,7 @@ class Journal:
         self.time = 0
         self.segments: list[Segment] = []
         self.cursors: dict = {}
-        self.removed: list = []  # the newest entry of the stub, see `fluxrig.journal.retention`
+        self.removed: list = []  # the newest entry of the stub, see `fluxrig.journal.removal`
         self.segment_bytes = segment_bytes
         self.in_flight = 0
         self._wall_ns = wall_ns

@@ -2,7 +2,7 @@
 
 from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import NO_HEAD, STUB, Segment, first_of, segment_name
-from fluxrig.journal.retention import read_stub
+from fluxrig.journal.removal import read_stub
 from fluxrig.journal.scan import Scan
 from fluxrig.journal.window import read_header
 

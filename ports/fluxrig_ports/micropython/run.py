@@ -18,12 +18,15 @@ _FOR_EVER_MS = 3_600_000
 _LOADING_THRESHOLD = 8192
 _STARTING = (
     "fluxrig.flux",
+    "fluxrig.registry",
     "fluxrig.wiring",
     "fluxrig.invariant",
     "fluxrig_ports.micropython.secrets",
     "fluxrig.archive.opening",
     "fluxrig.journal.recovery",
+    "fluxrig.journal.removal",
     "fluxrig.journal.scan",
+    "fluxrig.journal.window",
 )
 """What a Rack that runs needs no more. Where it does all the same, it is imported again."""
 

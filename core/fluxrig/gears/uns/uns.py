@@ -73,7 +73,7 @@ class Uns(Gear):
         self.failures = 0
         self.refused_tags = 0
         self._ctx = ctx
-        self._config = config
+        self._config = {key: value for key, value in config.items() if key != "sources"}  # which are topics from now on
         self._room = config["max_topics"]
         self._prefix = config["prefix"]
         self._names: set = set()
