@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxrig_tooling.archive import check as check_module
-from fluxrig_tooling.archive.check import Checked, Task, check
+from fluxrig_tooling.archive.check import check
+from fluxrig_tooling.archive.findings import Checked, Task
 from fluxrig_tooling.archive.strides import BATCH, MAX_LENGTHS, Strides
 from tests.peers import journal_format as fmt
 from tests.peers.journal_format import Writer

@@ -11,16 +11,15 @@ in any order, and in several processes.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from hashlib import sha256
 from io import FileIO
 from itertools import count
-from pathlib import Path
 from struct import Struct, error, pack
 from zlib import crc32
 
 from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import CURSOR, CURSOR_SIZE, FRAME, LINK, LINK_SIZE, MAX_HEADER, MESSAGE, SEAL
+from fluxrig_tooling.archive.findings import Checked, Problem, Task
 from fluxrig_tooling.archive.segments import chunks, opened, unpack_header
 from fluxrig_tooling.archive.strides import BATCH, Strides
 
@@ -39,75 +38,6 @@ _strides = Strides()  # of this process
 _head_at = Struct(">HH").unpack_from
 _link_at = Struct(">IQQ32s").unpack_from  # from the CRC on
 _tail_of = Struct(">BQQ").pack
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Where an archive is not what was written. `byte` counts from 0 in the file `segment`."""
-
-    segment: str
-    position: int
-    byte: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.segment}, position {self.position}, byte {self.byte}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class Task:
-    """A segment to check.
-
-    `end`: bytes of it that count, as the header after it says; None when that cannot be read, or there is none.
-    `is_last`: no segment follows, so a Rack may be writing it. `anchors`: (position, head, time) of links to look for.
-    """
-
-    path: Path
-    first: int
-    end: int | None = None
-    is_last: bool = True
-    anchors: tuple[tuple[int, bytes, int], ...] = ()
-    records: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.path.name
-
-
-@dataclass
-class Checked:
-    """What a segment holds. `position`, `head` and `end` are where what counts of it ends.
-
-    time          of the last link, `first_time` of the first; 0 without one
-    link          (position, head, time) of the last link at a message of this segment
-    link_end      the byte behind the last link: what a reader may show of a segment that is being written
-    uncommitted   whole messages after it, in a last segment; torn: other bytes after them that are not zero
-    ignored       bytes after `end` that count for nothing
-    backwards     how often the time of a link is less than that of the one before, first_back: (position, from, to)
-    found         the anchors that are there
-    gone          the file is not there any more
-    noted         up to which position the messages of the archive itself say that it was removed; 0 if they do not
-    """
-
-    position: int = 0
-    head: bytes = b""
-    end: int = 0
-    messages: int = 0
-    links: int = 0
-    sealed: bool = False
-    first_time: int = 0
-    time: int = 0
-    link: tuple[int, bytes, int] | None = None
-    link_end: int = 0
-    uncommitted: int = 0
-    torn: int = 0
-    ignored: int = 0
-    backwards: int = 0
-    first_back: tuple[int, int, int] | None = None
-    found: list[tuple[int, bytes, int]] = field(default_factory=list)
-    gone: bool = False
-    noted: int = 0
-    problem: Problem | None = None
 
 
 def check(task: Task) -> Checked:

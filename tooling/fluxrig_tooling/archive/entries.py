@@ -14,7 +14,8 @@ from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
 from fluxrig.journal.frames import FRAME, LINK, LINK_SIZE, SEAL
 from fluxrig.msg import FluxMsg
-from fluxrig_tooling.archive.check import Problem, Task, check
+from fluxrig_tooling.archive.check import check
+from fluxrig_tooling.archive.findings import Problem, Task
 from fluxrig_tooling.archive.records import records
 from fluxrig_tooling.archive.segments import (
     Segment,

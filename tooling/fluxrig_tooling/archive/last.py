@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fluxrig.errors import FluxError, LocalError
 from fluxrig_tooling.archive.anchor import Anchor
-from fluxrig_tooling.archive.check import Task, check
+from fluxrig_tooling.archive.check import check
+from fluxrig_tooling.archive.findings import Task
 from fluxrig_tooling.archive.segments import opened, placed, read_header, segments
 
 

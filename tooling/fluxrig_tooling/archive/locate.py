@@ -7,7 +7,7 @@ import re
 from hashlib import sha256
 from io import FileIO
 from struct import pack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fluxrig.journal.frames import (
     CURSOR,
@@ -21,10 +21,8 @@ from fluxrig.journal.frames import (
     SEAL,
     unpack_link,
 )
+from fluxrig_tooling.archive.findings import Checked, Problem, Task
 from fluxrig_tooling.archive.segments import chunks, frame_is_whole, read_at
-
-if TYPE_CHECKING:
-    from fluxrig_tooling.archive.check import Checked, Task
 
 _LINK = re.compile(rb"[LS]\x00\x00" + re.escape(bytes([LINK_SIZE - FRAME])))
 _SECTOR = 512  # bytes that a disk writes whole, or not at all
@@ -39,8 +37,6 @@ def judge(file: FileIO, task: Task, result: Checked) -> None:
 
     It may be that nothing is: the group at the end of a segment that was left, or that is still being written.
     """
-    from fluxrig_tooling.archive.check import Problem
-
     found = _look(file, task, result, result.end, result.position)
     if found:
         result.problem = Problem(task.name, *found)

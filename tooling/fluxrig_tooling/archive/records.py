@@ -6,17 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING
 from zlib import crc32
 
 from fluxrig.archive.marks import EVENT
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
 from fluxrig.journal.frames import CURSOR, FRAME, HEADER, LINK, MESSAGE, SEAL
+from fluxrig_tooling.archive.findings import Checked, Problem, Task
 from fluxrig_tooling.archive.segments import opened, read_at
-
-if TYPE_CHECKING:
-    from fluxrig_tooling.archive.check import Checked, Task
 
 WINDOW = 1 << 20
 _OTHERS = frozenset((HEADER, CURSOR, LINK, SEAL))
@@ -81,8 +78,6 @@ def _may_begin(data: bytes, pos: int) -> bool:
 
 def check_records(task: Task, result: Checked) -> None:
     """Take into `result` the first record of the segment that is not whole, or no message; and what notes say."""
-    from fluxrig_tooling.archive.check import Problem
-
     codec = FastCodec()
     try:
         for position, byte, body in records(task.path, task.first, result.end):

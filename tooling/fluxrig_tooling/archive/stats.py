@@ -11,7 +11,8 @@ from typing import Any
 from fluxrig.archive.marks import EVENT
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
-from fluxrig_tooling.archive.check import Checked, Task, check
+from fluxrig_tooling.archive.check import check
+from fluxrig_tooling.archive.findings import Checked, Task
 from fluxrig_tooling.archive.pool import in_order
 from fluxrig_tooling.archive.records import records
 from fluxrig_tooling.archive.segments import Removed, Segment, placed, read_stub, segments, total_size

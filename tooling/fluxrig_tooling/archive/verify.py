@@ -13,7 +13,8 @@ from pathlib import Path
 from fluxrig.errors import FluxError
 from fluxrig.journal.frames import NO_HEAD, STUB, Header, segment_name
 from fluxrig_tooling.archive.anchor import CONFIRMED, CONTRADICTED, UNKNOWN, Anchor, Answer
-from fluxrig_tooling.archive.check import Checked, Problem, Task, check
+from fluxrig_tooling.archive.check import check
+from fluxrig_tooling.archive.findings import Checked, Problem, Task
 from fluxrig_tooling.archive.pool import in_order
 from fluxrig_tooling.archive.segments import (
     Removed,

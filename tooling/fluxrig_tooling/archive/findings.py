@@ -1,0 +1,75 @@
+"""What is to be looked for in a segment, and what was found in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Where an archive is not what was written. `byte` counts from 0 in the file `segment`."""
+
+    segment: str
+    position: int
+    byte: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.segment}, position {self.position}, byte {self.byte}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A segment to check.
+
+    `end`: bytes of it that count, as the header after it says; None when that cannot be read, or there is none.
+    `is_last`: no segment follows, so a Rack may be writing it. `anchors`: (position, head, time) of links to look for.
+    """
+
+    path: Path
+    first: int
+    end: int | None = None
+    is_last: bool = True
+    anchors: tuple[tuple[int, bytes, int], ...] = ()
+    records: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+@dataclass
+class Checked:
+    """What a segment holds. `position`, `head` and `end` are where what counts of it ends.
+
+    time          of the last link, `first_time` of the first; 0 without one
+    link          (position, head, time) of the last link at a message of this segment
+    link_end      the byte behind the last link: what a reader may show of a segment that is being written
+    uncommitted   whole messages after it, in a last segment; torn: other bytes after them that are not zero
+    ignored       bytes after `end` that count for nothing
+    backwards     how often the time of a link is less than that of the one before, first_back: (position, from, to)
+    found         the anchors that are there
+    gone          the file is not there any more
+    noted         up to which position the messages of the archive itself say that it was removed; 0 if they do not
+    """
+
+    position: int = 0
+    head: bytes = b""
+    end: int = 0
+    messages: int = 0
+    links: int = 0
+    sealed: bool = False
+    first_time: int = 0
+    time: int = 0
+    link: tuple[int, bytes, int] | None = None
+    link_end: int = 0
+    uncommitted: int = 0
+    torn: int = 0
+    ignored: int = 0
+    backwards: int = 0
+    first_back: tuple[int, int, int] | None = None
+    found: list[tuple[int, bytes, int]] = field(default_factory=list)
+    gone: bool = False
+    noted: int = 0
+    problem: Problem | None = None
