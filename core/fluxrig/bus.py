@@ -5,7 +5,7 @@ what happens to the message, and nothing is lost without a count and a log line.
 """
 
 from fluxrig.compat import traceback_text
-from fluxrig.errors import FluxError, LocalError
+from fluxrig.errors import FluxError, LocalError, worth_saying
 from fluxrig.gear import DROP, KILL, REJECT
 
 
@@ -127,8 +127,7 @@ class Station:
     def complain(self, what: str, exc: Exception) -> None:
         """Count a failure, and log it: "`what` (…): `exc`"."""
         self.errors += 1
-        # A failing Gear fails for every message: log the 1st, 2nd, 4th, 8th … so that a log stays readable.
-        if self.errors & (self.errors - 1) == 0:
+        if worth_saying(self.errors):  # a failing Gear fails for every message
             why = str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
             self._log("error", self.name, f"{what} ({self.errors} so far, on_error: {self.on_error}): {why}")
 

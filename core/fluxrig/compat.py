@@ -13,6 +13,9 @@ _NUMBERS = (int, float, Decimal)  # made once: as an argument it would be made a
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
+TYPE_CHECKING = False
+"""What a type checker takes for true. On a device what is imported for types alone would take room for nothing."""
+
 SCARCE_RAM = MICROPYTHON
 """Whether to spend time where that saves memory."""
 

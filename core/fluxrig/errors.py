@@ -9,6 +9,11 @@ A field is an attribute: `RemoteError("…", unit_id=3, function=4).unit_id == 3
 """
 
 
+def worth_saying(count: int) -> bool:
+    """Whether to log the `count`-th of many alike: the 1st, 2nd, 4th, 8th … one, so that a log stays readable."""
+    return count & (count - 1) == 0
+
+
 class FluxError(Exception):
     """Base of every error fluxrig raises on purpose. `fields` holds what the text was made from."""
 

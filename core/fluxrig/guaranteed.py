@@ -23,7 +23,7 @@ Rack starts over.
 import asyncio
 from hashlib import sha256
 
-from fluxrig.archive.marks import POSITION, with_hop
+from fluxrig.archive.marks import position_of, with_hop
 from fluxrig.bus import Station, Wire
 from fluxrig.errors import FluxError, LocalError, TransientError
 from fluxrig.gear import KILL
@@ -169,7 +169,7 @@ class GuaranteedWire:
 
     def _durable(self, msg) -> None:
         """`msg` has left the source and is in the archive: the cursor will come to it."""
-        position = _position(msg)
+        position = position_of(msg)
         if position:
             self._first = self._first or position
             self._last = position
@@ -212,7 +212,7 @@ class GuaranteedWire:
         def counted(msg):
             nonlocal older
             # From the first that became durable since the start on, `_durable` has counted them.
-            if not self._first or _position(msg) < self._first:
+            if not self._first or position_of(msg) < self._first:
                 older += 1
             see(msg)
 
@@ -286,7 +286,7 @@ class GuaranteedWire:
         self._pause_ms = self._retry_min_ms
         self._suspect = None
         self._failures = 0
-        self._acknowledged = _position(msg) or self._acknowledged
+        self._acknowledged = position_of(msg) or self._acknowledged
         # Nothing is beyond the last one, whatever was removed from the archive meanwhile.
         self._waiting = 0 if self._acknowledged == self._last else max(self._waiting - number, 0)
         self._moved.set()
@@ -342,8 +342,3 @@ def cursor_id(port_id: bytes, gear_id: bytes, port: str) -> bytes:
 
 def _nowhere(msg) -> None:
     """Stands for a method that a Gear does not have."""
-
-
-def _position(msg) -> int:
-    """Where `msg` stands in the archive, 0 when it is only in RAM."""
-    return int(msg.meta.get(POSITION, 0))

@@ -13,7 +13,7 @@ from binascii import hexlify
 from fluxrig.archive.marks import EVENT, POSITION, VOLATILE, at_position, marked_volatile
 from fluxrig.archive.upkeep import Upkeep
 from fluxrig.compat import SCARCE_RAM, traceback_text
-from fluxrig.errors import FluxError, TransientError
+from fluxrig.errors import FluxError, TransientError, worth_saying
 from fluxrig.ids import NIL_ID
 from fluxrig.journal.frames import FRAME
 from fluxrig.journal.journal import Journal
@@ -347,7 +347,7 @@ class Archive:
 
     def _hold_back(self, exc: Exception) -> None:
         self.held_back += 1
-        if self.held_back & (self.held_back - 1) == 0:
+        if worth_saying(self.held_back):
             self._log("error", f"a message could not go on ({self.held_back} so far): {traceback_text(exc)}")
 
     def _shed(self, coming: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from binascii import hexlify
 
-from fluxrig.archive.marks import POSITION, at_position, marked_volatile
+from fluxrig.archive.marks import at_position, marked_volatile, position_of
 from fluxrig.errors import FluxError
 from fluxrig.journal.reader import Group, Reader
 
@@ -21,13 +21,14 @@ class Cursor:
     """Readings that fail one after the other, while the disk takes what is written: then the place is passed over."""
 
     def __init__(self, archive, cursor_id: bytes, port_id: bytes):
-        self.unreadable = 0
         self._failures = 0  # readings since the last one that did not fail
         self._archive = archive
         self._id = cursor_id
         self._port = port_id
         self._reader: Reader | None = None
+        self._undecoded = 0  # records that are no messages
         self._group: Group | None = None  # that is being given
+        self._head = ""  # of the chain after it, in hex
         self._index = 0  # of the next record in it
         self._unacknowledged: list = []  # positions that were given
         self._volatile: list = []  # entries that were given
@@ -41,9 +42,8 @@ class Cursor:
         return self._archive.journal.cursors.get(self._id, 0)
 
     @property
-    def behind(self) -> int:
-        """How many positions of the archive, of whatever port, are after it."""
-        return max(0, self._archive.durable - self.acknowledged)
+    def unreadable(self) -> int:
+        return self._undecoded + (0 if self._reader is None else self._reader.unreadable)
 
     async def take(self, limit: int) -> list:
         """The next messages, at least one and at most `limit`; waits for one. FluxError when the disk fails."""
@@ -57,7 +57,10 @@ class Cursor:
                     self._failures += 1
                     if self._failures < self.PATIENCE:
                         raise
-                    self._pass_segment()
+                    self._failures = 0
+                    if self._reader is not None:
+                        # One bad place on a disk must not stop the wire for good.
+                        self._reader.pass_segment()
             if not batch and self._archive.volatile:
                 batch = self._take_volatile(limit)
             if not batch:
@@ -76,9 +79,9 @@ class Cursor:
 
     def done(self, msg) -> None:
         """The consumer has acknowledged `msg` and all before it."""
-        position = msg.meta.get(POSITION)
-        if position is not None:
-            self._acknowledge(int(position))
+        position = position_of(msg)
+        if position:
+            self._acknowledge(position)
             return
         for entry in self._volatile:
             entry.taken += (self,)
@@ -101,8 +104,9 @@ class Cursor:
             group = await reader.next()
             if group is None:
                 return
+            head = hexlify(group.head).decode()
             for index in range(len(group.records)):
-                msg = self._message(group, index)
+                msg = self._message(group, index, head)
                 if msg is not None and group.first + index not in self._taken:
                     see(msg)
             await asyncio.sleep(0)  # where reading waits for nothing, a whole archive must not keep the others waiting
@@ -121,7 +125,7 @@ class Cursor:
                     break  # these are given first, and the next call meets the error again
             assert self._group is not None
             position = self._group.first + self._index
-            msg = self._message(self._group, self._index)
+            msg = self._message(self._group, self._index, self._head)
             self._index += 1
             if msg is None or position in self._taken:
                 self._pass(position)
@@ -129,14 +133,6 @@ class Cursor:
             self._unacknowledged.append(position)
             batch.append(msg)
         return batch
-
-    def _pass_segment(self) -> None:
-        """Go on behind the segment that cannot be read: one bad place on a disk must not stop the wire for good."""
-        self._failures = 0
-        if self._reader is not None:
-            gaps = self._reader.unreadable
-            self._reader.pass_segment()
-            self.unreadable += self._reader.unreadable - gaps
 
     def _is_used_up(self) -> bool:
         return self._group is None or self._index == len(self._group.records)
@@ -146,17 +142,16 @@ class Cursor:
             return False  # where it begins is not known yet
         if self._reader is None:
             self._reader = Reader(self._archive.journal, self.acknowledged + 1)
-        gaps = self._reader.unreadable
         self._group = None
         self._group = await self._reader.next()
         self._index = 0
-        self.unreadable += self._reader.unreadable - gaps
         if self._group is None:
             return False
+        self._head = hexlify(self._group.head).decode()
         await asyncio.sleep(0)  # there may be a long way to the next message of this port
         return True
 
-    def _message(self, group, index: int):
+    def _message(self, group, index: int, head: str):
         """The message of a record, or None when it is another port's, or cannot be read."""
         data = group.records[index]
         if self._port not in data:
@@ -164,11 +159,11 @@ class Cursor:
         try:
             msg = self._archive.codec.decode(data)
         except FluxError:
-            self.unreadable += 1
+            self._undecoded += 1
             return None
         if not msg.path or msg.path[-1][1] != self._port:
             return None
-        return at_position(msg, group.first + index, hexlify(group.head).decode())
+        return at_position(msg, group.first + index, head)
 
     def _take_volatile(self, limit: int) -> list:
         batch: list = []

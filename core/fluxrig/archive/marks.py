@@ -19,19 +19,24 @@ EVENT = "archive.event"
 _MARKS = (POSITION, HEAD, VOLATILE)
 
 
+def position_of(msg: FluxMsg) -> int:
+    """Where `msg` stands in the archive; 0 where it does not, or only in RAM."""
+    return int(msg.meta.get(POSITION, 0))
+
+
 def at_position(msg: FluxMsg, position: int, head: str) -> FluxMsg:
     """`msg`, the same event, with where it stands in the archive."""
     meta = dict(msg.meta)
     meta[POSITION] = str(position)
     meta[HEAD] = head
-    return _with_meta(msg, meta)
+    return _copy(msg, msg.trace, meta, msg.path)
 
 
 def marked_volatile(msg: FluxMsg) -> FluxMsg:
     """`msg`, the same event, with the mark of one that is not on the medium."""
     meta = dict(msg.meta)
     meta[VOLATILE] = "1"
-    return _with_meta(msg, meta)
+    return _copy(msg, msg.trace, meta, msg.path)
 
 
 def with_hop(msg: FluxMsg, gear_id: bytes, port_id: bytes, now_ns: int) -> FluxMsg:
@@ -39,34 +44,12 @@ def with_hop(msg: FluxMsg, gear_id: bytes, port_id: bytes, now_ns: int) -> FluxM
     meta = msg.meta
     if POSITION in meta or VOLATILE in meta:
         meta = {key: value for key, value in meta.items() if key not in _MARKS}
-    return FluxMsg(
-        msg.id,
-        msg.trace or hexlify(msg.id).decode(),
-        msg.src_id,
-        meta,
-        msg.data,
-        msg.ts,
-        msg.ref_id,
-        msg.flags,
-        msg.raw,
-        msg.path + ((gear_id, port_id, now_ns),),
-        None,
-        msg.mint,
-    )
+    trace = msg.trace or hexlify(msg.id).decode()
+    return _copy(msg, trace, meta, msg.path + ((gear_id, port_id, now_ns),))
 
 
-def _with_meta(msg: FluxMsg, meta: dict) -> FluxMsg:
+def _copy(msg: FluxMsg, trace: str, meta: dict, path: tuple) -> FluxMsg:
+    """The same event, to be encoded anew."""
     return FluxMsg(
-        msg.id,
-        msg.trace,
-        msg.src_id,
-        meta,
-        msg.data,
-        msg.ts,
-        msg.ref_id,
-        msg.flags,
-        msg.raw,
-        msg.path,
-        None,
-        msg.mint,
+        msg.id, trace, msg.src_id, meta, msg.data, msg.ts, msg.ref_id, msg.flags, msg.raw, path, None, msg.mint
     )

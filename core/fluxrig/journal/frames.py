@@ -89,8 +89,13 @@ def chain(head: bytes, pieces, kind: int, position: int, time: int) -> bytes:
     digest = sha256(head)
     for piece in pieces:
         digest.update(piece)
-    digest.update(pack(">BQQ", kind, position, time))
+    digest.update(link_tail(kind, position, time))
     return digest.digest()
+
+
+def link_tail(kind: int, position: int, time: int) -> bytes:
+    """What is hashed behind the frames of a group."""
+    return pack(">BQQ", kind, position, time)
 
 
 class Header:

@@ -12,7 +12,7 @@ which begins a new segment, because nobody knows what a failed write left in a f
 from hashlib import sha256
 from struct import pack
 
-from fluxrig.compat import SCARCE_RAM
+from fluxrig.compat import SCARCE_RAM, TYPE_CHECKING
 from fluxrig.errors import LocalError
 from fluxrig.journal.frames import (
     CURSOR,
@@ -30,8 +30,6 @@ from fluxrig.journal.frames import (
     pack_link,
     segment_name,
 )
-
-TYPE_CHECKING = False  # what a type checker takes for true: on a device the contract would take room for nothing
 
 if TYPE_CHECKING:
     from fluxrig.host import Appender

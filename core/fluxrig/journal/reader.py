@@ -1,9 +1,7 @@
 """The reading end of a journal: groups from a position on, in order, up to the watermark."""
 
-from struct import unpack_from
-
 from fluxrig.errors import FluxError
-from fluxrig.journal.frames import FRAME, LINK, MESSAGE, SEAL, segment_name
+from fluxrig.journal.frames import FRAME, LINK, MESSAGE, SEAL, segment_name, unpack_link
 from fluxrig.journal.window import Window, read_header
 
 
@@ -99,7 +97,7 @@ class Reader:
                     first = self._next + 1
                 self._next += 1
             elif kind in (LINK, SEAL):
-                _, time, head = unpack_from(">QQ32s", frame, FRAME)
+                _, time, head = unpack_link(frame[FRAME:])
                 self.position = max(self.position, self._next)
                 return Group(first, records, head, time)
         self.position = max(self.position, self._next)

@@ -2,7 +2,6 @@
 
 from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import NO_HEAD, STUB, Segment, first_of, segment_name
-from fluxrig.journal.removal import read_stub
 from fluxrig.journal.scan import Scan
 from fluxrig.journal.window import read_header
 
@@ -11,7 +10,7 @@ class Recovery:
     """What a journal held when it was opened.
 
     journal   its id; b"" for a new one
-    position  of the last message; head: of the chain there; time: Unix ns when that segment was made
+    position  of the last message; head: of the chain there
     segments  `Segment`s, oldest first
     before    what the header of the last segment says of the one before: (first, end, head)
     empty     `first` of a segment after them that has cursors and no message, to be replaced; 0 when there is none
@@ -59,6 +58,8 @@ async def recover(volume) -> Recovery:
 async def _read_stub(volume, names: list, found: Recovery) -> None:
     if STUB not in names:
         return
+    from fluxrig.journal.removal import read_stub  # not needed before something was removed
+
     try:
         found.journal, _, removed = await read_stub(volume)
     except RemoteError as exc:

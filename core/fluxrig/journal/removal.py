@@ -14,13 +14,14 @@ from binascii import crc32
 from struct import pack, unpack_from
 
 from fluxrig import cbor
-from fluxrig.compat import SCARCE_RAM
+from fluxrig.compat import SCARCE_RAM, exact_int
 from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import DIGEST, STUB, segment_name
 from fluxrig.journal.window import read_header
 
 MAX_ENTRIES = 16 if SCARCE_RAM else 64
 MAX_STUB = 16 * 1024
+"""Bytes of the file; with all of its entries it has less than half of that."""
 
 
 def pack_stub(journal: bytes, machine: str, removed: list) -> bytes:
@@ -32,19 +33,27 @@ def pack_stub(journal: bytes, machine: str, removed: list) -> bytes:
 def unpack_stub(data: bytes) -> tuple:
     """(journal id, machine id, entries) of the file's content. RemoteError when it is not one."""
     if not 4 < len(data) <= MAX_STUB or crc32(data[:-4]) != unpack_from(">I", data, len(data) - 4)[0]:
-        raise RemoteError("this stub is damaged: its CRC does not fit")
+        raise RemoteError("the stub was changed: its CRC does not fit")
     stub = cbor.loads(data[:-4])
     if not isinstance(stub, dict) or sorted(stub) != ["journal", "machine", "removed"]:
-        raise RemoteError("this is not the stub of a journal")
+        raise RemoteError("the stub has other entries than journal, machine and removed")
+    journal, machine, removed = stub["journal"], stub["machine"], stub["removed"]
+    if not (isinstance(journal, bytes) and isinstance(machine, str) and isinstance(removed, list)):
+        raise RemoteError("the stub has entries of other types than it should")
     position = 0
-    try:
-        for first, last, head, _, _ in stub["removed"]:
-            if first <= position or last < first or len(head) != DIGEST:
-                raise ValueError
-            position = last
-    except (TypeError, ValueError):
-        raise RemoteError("the ranges in this stub make no sense")
-    return stub["journal"], stub["machine"], stub["removed"]
+    for entry in removed:
+        if not _is_range(entry):
+            raise RemoteError(f"what follows position {position} in the stub is not [first, last, head, bytes, time]")
+        if not position < entry[0] <= entry[1]:
+            raise RemoteError(f"the range {entry[0]} to {entry[1]} of the stub is out of order")
+        position = entry[1]
+    return journal, machine, removed
+
+
+def _is_range(entry) -> bool:
+    if not isinstance(entry, list) or len(entry) != 5 or not isinstance(entry[2], bytes) or len(entry[2]) != DIGEST:
+        return False
+    return all([exact_int(entry[index]) and entry[index] >= 0 for index in (0, 1, 3, 4)])
 
 
 async def read_stub(volume) -> tuple:

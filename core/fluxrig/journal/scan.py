@@ -1,19 +1,18 @@
 """Reads a segment from its beginning, as a crash may have left it: whole frames, a torn end, damage in between."""
 
 from hashlib import sha256
-from struct import pack, unpack_from
+from struct import unpack_from
 
-from fluxrig.errors import RemoteError
 from fluxrig.journal.frames import (
     CURSOR,
     DIGEST,
     FRAME,
-    HEADER,
     LINK,
     LINK_SIZE,
     MESSAGE,
     SEAL,
     Header,
+    link_tail,
     unpack_link,
 )
 from fluxrig.journal.window import Window
@@ -95,22 +94,17 @@ class Scan:
                 break
             self._take(found[0], found[1])
         if self.loose:
-            self._group.update(pack(">BQQ", LINK, self.position, 0))
+            self._group.update(link_tail(LINK, self.position, 0))
             self.head = self._group.digest()
         self.torn = await self._last_written() - self.end
         return self
 
     async def _read_header(self) -> None:
-        found = await self._window.frame(0)
-        if found is None or found[0] != HEADER:
-            return
-        try:
-            self.header = Header.unpack(found[1][FRAME:])
-        except RemoteError:
-            return
-        self.head = sha256(found[1]).digest()
-        self.end = len(found[1])
-        self._begin_group()
+        self.header, frame = await self._window.header()
+        if self.header is not None:
+            self.head = sha256(frame).digest()
+            self.end = len(frame)
+            self._begin_group()
 
     def _begin_group(self) -> None:
         self._group = sha256(self.head)
@@ -132,7 +126,7 @@ class Scan:
 
     def _confirm(self, kind: int, frame: memoryview) -> None:
         position, time, head = unpack_link(frame[FRAME:])
-        self._group.update(pack(">BQQ", kind, position, time))
+        self._group.update(link_tail(kind, position, time))
         if self._group.digest() != head or position != self.position:
             self.damage.append((self._begun, self.position, position + 1))
         self.position = position

@@ -55,20 +55,27 @@ class Window:
         if not _is_possible(kind, length):
             return None
         whole = await self.at(offset, FRAME + length)
-        if whole is None or crc32(whole[FRAME:], crc32(whole[:4])) != unpack_from(">I", whole, 4)[0]:
-            return None
-        return kind, whole
+        return None if whole is None or not frame_is_whole(whole) else (kind, whole)
+
+    async def header(self) -> tuple:
+        """The header that the file begins with, and its whole frame; (None, None) when that is not readable."""
+        found = await self.frame(0)
+        if found is not None and found[0] == HEADER:
+            try:
+                return Header.unpack(found[1][FRAME:]), found[1]
+            except RemoteError:
+                pass
+        return None, None
+
+
+def frame_is_whole(frame) -> bool:
+    """Whether the CRC of a frame, bytes-like, is right."""
+    return crc32(frame[FRAME:], crc32(frame[:4])) == unpack_from(">I", frame, 4)[0]
 
 
 async def read_header(volume, name: str) -> Header | None:
     """The header of a segment, None when it is not readable. FluxError when the file is not."""
-    frame = await Window(volume, name, MAX_HEADER + FRAME).frame(0)
-    if frame is None or frame[0] != HEADER:
-        return None
-    try:
-        return Header.unpack(frame[1][FRAME:])
-    except RemoteError:
-        return None
+    return (await Window(volume, name, MAX_HEADER + FRAME).header())[0]
 
 
 def _is_possible(kind: int, length: int) -> bool:

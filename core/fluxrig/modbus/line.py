@@ -8,12 +8,11 @@ What does not work is left alone for a while, longer each time: the whole link w
 one unit when it does not answer. A silent unit costs its neighbours one timeout for each of its attempts.
 """
 
+from fluxrig.compat import TYPE_CHECKING
 from fluxrig.errors import FluxError, RemoteError, TransientError
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.rest import Rest
 from fluxrig.modbus.turns import Turns
-
-TYPE_CHECKING = False  # what a type checker takes for true: on a device the contract would take room for nothing
 
 if TYPE_CHECKING:
     from fluxrig.host import Host, Stream

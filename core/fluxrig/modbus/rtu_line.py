@@ -6,14 +6,13 @@ thrown away. Another unit may be asked meanwhile, because frames carry the id of
 later than twice its timeout cannot be told from an answer: there is nothing in a frame that would tell.
 """
 
+from fluxrig.compat import TYPE_CHECKING
 from fluxrig.errors import RemoteError
 from fluxrig.modbus.line import Line, Lost, Unanswered, Unreachable
 from fluxrig.modbus.pdu import GATEWAY_CODES, ExceptionResponse
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.rest import Rest
 from fluxrig.modbus.rtu import BROADCAST, MAX_FRAME, Receiver, frame
-
-TYPE_CHECKING = False  # what a type checker takes for true: on a device the contract would take room for nothing
 
 if TYPE_CHECKING:
     from fluxrig.host import Host, Stream

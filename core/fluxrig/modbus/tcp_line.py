@@ -1,10 +1,9 @@
 """A line of Modbus/TCP: several requests may be under way at once, told apart by their transaction ids."""
 
+from fluxrig.compat import TYPE_CHECKING
 from fluxrig.modbus.line import Line, Lost, Unanswered, Unreachable
 from fluxrig.modbus.rest import Rest
 from fluxrig.modbus.tcp import MAX_FRAME, Transactions
-
-TYPE_CHECKING = False  # what a type checker takes for true: on a device the contract would take room for nothing
 
 if TYPE_CHECKING:
     from fluxrig.host import Host, Stream

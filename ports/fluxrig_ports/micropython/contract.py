@@ -1,6 +1,6 @@
 """The contract of `fluxrig.host` as base classes: for who checks types. Loaded, it would take room for nothing here."""
 
-TYPE_CHECKING = False  # what a type checker takes for true
+from fluxrig.compat import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fluxrig.host import Appender, Clock, Host, Mqtt, Store, Stream, Volume

@@ -1,7 +1,7 @@
 """What a correlator does beside archiving: it joins and it compares. Nothing that fails here reaches the archive."""
 
 from fluxrig.compat import traceback_text
-from fluxrig.errors import LocalError
+from fluxrig.errors import LocalError, worth_saying
 from fluxrig.ring import Ring
 
 
@@ -144,9 +144,9 @@ class Beside:
         self._gear.send("parity", {"parity": parity, "parity_fields": fields}, self._ctx.meta(meta))
 
     def _failed(self, doing: str, exc: Exception) -> None:
-        """Say so the 1st, 2nd, 4th, 8th … time, and go on."""
+        """Count it, say so, and go on."""
         failures = self._gear.failures = self._gear.failures + 1
-        if failures & (failures - 1) == 0:
+        if worth_saying(failures):
             self._ctx.log("error", f"{doing} failed ({failures} so far): {traceback_text(exc)}")
 
 

@@ -5,7 +5,7 @@ itself (joined events, differences, reports, checkpoints) are archived in the sa
 """
 
 from fluxrig.archive.marks import with_hop
-from fluxrig.errors import FluxError, LocalError
+from fluxrig.errors import FluxError, LocalError, worth_saying
 from fluxrig.gear import Gear
 
 
@@ -76,7 +76,7 @@ class Correlator(Gear):
             self._archive.append(msg, getattr(self, port))
         except FluxError as exc:
             self.not_archived += 1
-            if self.not_archived & (self.not_archived - 1) == 0:
+            if worth_saying(self.not_archived):
                 self._ctx.log("warning", f"{port}: not archived ({self.not_archived} so far): {exc}")
 
     def _compared(self):

@@ -16,7 +16,7 @@ a write took effect is not believed but read back.
 
 import asyncio
 
-from fluxrig.errors import FluxError, LocalError
+from fluxrig.errors import FluxError, LocalError, worth_saying
 from fluxrig.modbus.line import LineError
 from fluxrig.modbus.pdu import ExceptionResponse, read_request, span_text
 from fluxrig.modbus.request import Request
@@ -197,8 +197,8 @@ class Commands:
         tag = command.plan.tag
         self._failed_alike = self._failed_alike + 1 if how == self._failed_as else 1
         self._failed_as = how
-        # Whoever commands again and again would fill the log: of failures in a row the 1st, 2nd, 4th, 8th … is told.
-        if self._failed_alike & (self._failed_alike - 1) == 0:
+        # Whoever commands again and again would fill the log: so failures in a row are told ever less.
+        if worth_saying(self._failed_alike):
             self._ctx.log("warning", f"writing {tag} = {command.value}: {how}: {why}")
         meta = self._meta(command, how)
         meta["error"] = why

@@ -7,8 +7,9 @@ live value already is not published again.
 
 import asyncio
 
+from fluxrig.archive.marks import position_of
 from fluxrig.errors import TransientError
-from fluxrig.gears.uns.topic import position_of, sample_payload
+from fluxrig.gears.uns.topic import sample_payload
 
 
 class History:

@@ -2,10 +2,8 @@
 
 import json
 
-from fluxrig.archive.marks import POSITION
+from fluxrig.compat import TYPE_CHECKING
 from fluxrig.jsontext import NotANumber, json_text
-
-TYPE_CHECKING = False  # what a type checker takes for true
 
 if TYPE_CHECKING:
     from fluxrig.gears.uns.sent import Sent
@@ -97,11 +95,6 @@ class Topic:
                 self.late = None
             if position:
                 self.sent.add(position, before)
-
-
-def position_of(msg) -> int:
-    """Where `msg` stands in the archive; 0 where it does not."""
-    return int(msg.meta.get(POSITION, 0))
 
 
 def sample_payload(msg, tag: str) -> bytes:

@@ -12,9 +12,10 @@ the live values come first.
 import asyncio
 import json
 
+from fluxrig.archive.marks import position_of
 from fluxrig.errors import LocalError, TransientError
 from fluxrig.gear import Gear
-from fluxrig.gears.uns.topic import Topic, position_of
+from fluxrig.gears.uns.topic import Topic
 from fluxrig.ring import Ring
 
 _LEVEL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
