@@ -13,13 +13,13 @@ from pathlib import Path
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
 from fluxrig.journal.frames import FRAME, LINK, LINK_SIZE, SEAL
+from fluxrig.journal.window import frame_is_whole
 from fluxrig.msg import FluxMsg
 from fluxrig_tooling.archive.check import check
 from fluxrig_tooling.archive.findings import Problem, Task
 from fluxrig_tooling.archive.records import records
 from fluxrig_tooling.archive.segments import (
     Segment,
-    frame_is_whole,
     header_or_none,
     opened,
     read_at,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
+
+from fluxrig_tooling.archive.segments import Removed
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,9 @@ class Problem:
     position: int
     byte: int
     reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.segment}, position {self.position}, byte {self.byte}: {self.reason}"
@@ -73,3 +79,34 @@ class Checked:
     gone: bool = False
     noted: int = 0
     problem: Problem | None = None
+
+
+@dataclass
+class Extent:
+    """What segments hold together. `head` and `time` are of the last link, `first_time` of the first, in Unix ns."""
+
+    machine: str = ""
+    journal: bytes = b""
+    first: int = 0
+    position: int = 0
+    head: bytes = b""
+    time: int = 0
+    first_time: int = 0
+    segments: int = 0
+    sealed: int = 0
+    groups: int = 0
+    bytes: int = 0
+    uncommitted: int = 0
+    removed: tuple[Removed, ...] = ()
+
+    def add(self, first: int, checked: Checked) -> None:
+        """Take the next segment, whose first position is `first`."""
+        self.segments += 1
+        self.sealed += checked.sealed
+        self.groups += checked.links
+        self.bytes += checked.end
+        self.first = self.first or first
+        self.first_time = self.first_time or checked.first_time
+        self.uncommitted = checked.uncommitted
+        if checked.link:
+            _, self.head, self.time = checked.link

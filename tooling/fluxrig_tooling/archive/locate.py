@@ -19,10 +19,12 @@ from fluxrig.journal.frames import (
     LINK_SIZE,
     MESSAGE,
     SEAL,
+    link_tail,
     unpack_link,
 )
+from fluxrig.journal.window import frame_is_whole
 from fluxrig_tooling.archive.findings import Checked, Problem, Task
-from fluxrig_tooling.archive.segments import chunks, frame_is_whole, read_at
+from fluxrig_tooling.archive.segments import chunks, read_at
 
 _LINK = re.compile(rb"[LS]\x00\x00" + re.escape(bytes([LINK_SIZE - FRAME])))
 _SECTOR = 512  # bytes that a disk writes whole, or not at all
@@ -55,7 +57,7 @@ def _look(file: FileIO, task: Task, result: Checked, byte: int, position: int) -
         kind = frame[0]
         if kind in (LINK, SEAL):
             said, time, head = unpack_link(frame[FRAME:])
-            group.update(pack(">BQQ", kind, said, time))
+            group.update(link_tail(kind, said, time))
             if said != position:
                 return before + 1, begin, f"the link says position {said}, and its records count to {position}"
             if group.digest() != head:
@@ -141,7 +143,7 @@ def _is_changed_link(file: FileIO, byte: int, position: int, group: Any) -> bool
             return True
         _, time, head = unpack_link(link[FRAME:])
         digest = group.copy()
-        digest.update(pack(">BQQ", kind, position, time))
+        digest.update(link_tail(kind, position, time))
         if head == digest.digest():
             return True
         looks_so = looks_so and not digest.digest().startswith(head.rstrip(b"\0"))
@@ -207,7 +209,7 @@ def _at_end(task: Task, result: Checked, where: tuple[int, int, int, int], group
     if task.end is not None and byte < task.end:
         return position + 1, byte, f"the file ends here, and the segment after it says {task.end} bytes of it count"
     # Confirmed by the header after it, as by a link of time 0.
-    group.update(pack(">BQQ", LINK, position, 0))
+    group.update(link_tail(LINK, position, 0))
     result.head = group.digest()
     result.messages += position - before
     result.position, result.end = position, byte

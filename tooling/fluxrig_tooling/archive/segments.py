@@ -10,14 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from zlib import crc32
 
-from fluxrig import cbor
 from fluxrig.errors import FluxError, LocalError, RemoteError
-from fluxrig.journal.frames import DIGEST, FRAME, HEADER, MAX_HEADER, STUB, Header, segment_name
-
-MAX_STUB = 1 << 20
-"""Bytes of a stub that are read; a Rack writes 16 KiB at most."""
+from fluxrig.journal.frames import FRAME, HEADER, MAX_HEADER, STUB, Header, segment_name
+from fluxrig.journal.removal import MAX_STUB, unpack_stub
+from fluxrig.journal.window import frame_is_whole
 
 CHUNK = 1 << 20
 """Bytes that are read at once."""
@@ -167,11 +164,6 @@ def chunks(file: FileIO, offset: int, overlap: int = 0) -> Iterator[tuple[int, b
         offset += CHUNK - overlap
 
 
-def frame_is_whole(data: bytes | memoryview) -> bool:
-    """Whether the CRC of the frame `data` is right."""
-    return crc32(data[FRAME:], crc32(data[:4])) == int.from_bytes(data[4:FRAME], "big")
-
-
 def read_header(path: Path) -> Header:
     """The header of the segment at `path`. As `opened`; RemoteError, its `offset` the byte, when it is damaged."""
     with opened(path) as file:
@@ -206,38 +198,7 @@ def read_stub(folder: Path) -> Stub | None:
     """What was removed from the archive in `folder`; None when nothing was. FluxError when that cannot be read."""
     try:
         with opened(folder / STUB) as file:
-            return unpack_stub(read_at(file, 0, MAX_STUB))
+            journal, machine, ranges = unpack_stub(read_at(file, 0, MAX_STUB + 1))
     except FileNotFoundError:
         return None
-
-
-def unpack_stub(data: bytes) -> Stub:
-    """The stub in `data`. RemoteError when it is damaged."""
-    if len(data) < 4 or crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
-        raise RemoteError("the stub was changed: its CRC does not fit")
-    try:
-        stub = cbor.loads(data[:-4], MAX_STUB)
-    except FluxError as exc:
-        raise RemoteError(f"the stub is damaged: {exc}") from exc
-    if not isinstance(stub, dict) or set(stub) != {"journal", "machine", "removed"}:
-        raise RemoteError("the stub has other entries than journal, machine and removed")
-    journal, machine, ranges = stub["journal"], stub["machine"], stub["removed"]
-    if not (isinstance(journal, bytes) and isinstance(machine, str) and isinstance(ranges, list)):
-        raise RemoteError("the stub has entries of other types than it should")
-    found: list[Removed] = []
-    for entry in ranges:
-        if not _is_range(entry):
-            raise RemoteError(f"range {len(found) + 1} of the stub is not [first, last, head, bytes, time]")
-        each = Removed(*entry)
-        if each.last < each.first or (found and each.first <= found[-1].last):
-            raise RemoteError(f"range {len(found) + 1} of the stub, {each.first} to {each.last}, is out of order")
-        found.append(each)
-    return Stub(journal, machine, tuple(found))
-
-
-def _is_range(entry: object) -> bool:
-    if not isinstance(entry, list) or len(entry) != 5:
-        return False
-    first, last, head, size, created = entry
-    numbers = all(type(each) is int and each >= 0 for each in (first, last, size, created))
-    return numbers and first > 0 and isinstance(head, bytes) and len(head) == DIGEST
+    return Stub(journal, machine, tuple(Removed(*each) for each in ranges))

@@ -81,7 +81,7 @@ class Selection:
         """Whether nothing from here on is wanted."""
         return self.end.position is not None and position > self.end.position
 
-    def may_take(self, entry: Entry) -> bool:
+    def _may_take(self, entry: Entry) -> bool:
         """What the bytes of a message say about its time."""
         if self.begin.time is None and self.end.time is None:
             return True
@@ -90,7 +90,7 @@ class Selection:
             return True
         return self._is_in_time(int.from_bytes(body[25:33], "big"))
 
-    def takes(self, msg: FluxMsg) -> bool:
+    def _takes(self, msg: FluxMsg) -> bool:
         """Whether the message is wanted, its position aside."""
         return self._is_in_time(msg.ts) and (not self.tags or not self.tags.isdisjoint(msg.data))
 
@@ -104,7 +104,11 @@ class Selection:
         for entry in archive.entries(self.since, self.needles, progress):
             if self.is_over(entry.position) or (until is not None and entry.position > until):
                 return
-            if self.may_take(entry):
-                msg = archive.message(entry)
-                if msg is not None and self.takes(msg):
-                    yield entry.position, msg
+            msg = self.message(archive, entry)
+            if msg is not None:
+                yield entry.position, msg
+
+    def message(self, archive: Archive, entry: Entry) -> FluxMsg | None:
+        """The message of an entry, if it is wanted, its position aside."""
+        msg = archive.message(entry) if self._may_take(entry) else None
+        return msg if msg is not None and self._takes(msg) else None

@@ -12,18 +12,16 @@ from fluxrig.archive.marks import EVENT
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
 from fluxrig_tooling.archive.check import check
-from fluxrig_tooling.archive.findings import Checked, Task
+from fluxrig_tooling.archive.findings import Checked, Extent, Task
 from fluxrig_tooling.archive.pool import in_order
 from fluxrig_tooling.archive.records import records
-from fluxrig_tooling.archive.segments import Removed, Segment, placed, read_stub, segments, total_size
+from fluxrig_tooling.archive.segments import Segment, placed, read_stub, segments, total_size
 
 MAX_KINDS = 10_000
 """Different sources or tags that are counted; what comes after them is counted together."""
 
 SMALL = 4 << 20
 """Bytes of an archive that one process reads before another one has started."""
-
-EVENTS = ("removed", "recovered", "volatile", "resumed", "lost")
 
 
 @dataclass
@@ -61,23 +59,10 @@ class Counts:
 
 
 @dataclass
-class Stats:
-    """Of an archive. Times are Unix ns; `first_time` and `time` those of links, `counts` has those of messages."""
+class Stats(Extent):
+    """Of an archive. `counts` has the times of messages, `damaged` counts segments and a stub."""
 
-    machine: str = ""
-    journal: bytes = b""
-    first: int = 0
-    position: int = 0
-    head: bytes = b""
-    first_time: int = 0
-    time: int = 0
-    segments: int = 0
-    sealed: int = 0
-    groups: int = 0
-    bytes: int = 0
-    uncommitted: int = 0
     damaged: int = 0
-    removed: tuple[Removed, ...] = ()
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -151,15 +136,7 @@ def _look(task: Task) -> tuple[Checked, Counts]:
 
 
 def _add(stats: Stats, task: Task, checked: Checked, counts: Counts) -> None:
-    stats.segments += 1
-    stats.sealed += checked.sealed
-    stats.groups += checked.links
-    stats.bytes += checked.end
+    stats.add(task.first, checked)
     stats.damaged += checked.problem is not None
-    stats.first = stats.first or task.first
-    stats.first_time = stats.first_time or checked.first_time
     stats.position = max(stats.position, checked.position)
-    stats.uncommitted = checked.uncommitted
-    if checked.link:
-        _, stats.head, stats.time = checked.link
     stats.counts.merge(counts)

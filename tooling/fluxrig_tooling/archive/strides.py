@@ -19,7 +19,7 @@ BATCH = 24
 MAX_LENGTHS = 48
 """More different ones take as long as the loop."""
 
-GROUPS_A_LESSON = 200
+GROUPS_A_LESSON = 100
 """How many groups must have taken single steps for each new expression, which takes a millisecond to make."""
 
 Stride = Callable[..., "re.Match[bytes] | None"]
@@ -39,7 +39,6 @@ class Strides:
 
     def after_group(self, window: memoryview, start: int, end: int, stepped: int) -> None:
         """A group of `window` took `stepped` messages in single steps. Learns its lengths when that was too many."""
-        self._groups += 1
         self._groups += 1
         if self._given_up or stepped < 2 * BATCH or self._lessons > self._groups // GROUPS_A_LESSON:
             return

@@ -14,7 +14,7 @@ from fluxrig.errors import FluxError
 from fluxrig.journal.frames import NO_HEAD, STUB, Header, segment_name
 from fluxrig_tooling.archive.anchor import CONFIRMED, CONTRADICTED, UNKNOWN, Anchor, Answer
 from fluxrig_tooling.archive.check import check
-from fluxrig_tooling.archive.findings import Checked, Problem, Task
+from fluxrig_tooling.archive.findings import Checked, Extent, Problem, Task
 from fluxrig_tooling.archive.pool import in_order
 from fluxrig_tooling.archive.segments import (
     Removed,
@@ -38,25 +38,12 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass
-class Report:
-    """What verifying found. `position`, `head` and `time` are of the last link."""
+class Report(Extent):
+    """What verifying found. `position` is of the last link."""
 
-    folder: Path
-    machine: str = ""
-    journal: bytes = b""
-    first: int = 0
-    position: int = 0
-    head: bytes = b""
-    time: int = 0
-    first_time: int = 0
-    segments: int = 0
-    sealed: int = 0
+    folder: Path = Path()
     messages: int = 0
-    groups: int = 0
-    bytes: int = 0
-    uncommitted: int = 0
     torn: int = 0
-    removed: tuple[Removed, ...] = ()
     problems: list[Problem] = field(default_factory=list)
     more_problems: int = 0
     remarks: list[str] = field(default_factory=list)
@@ -66,7 +53,12 @@ class Report:
     def ok(self) -> bool:
         """Nothing is wrong, and if there are anchors, at least one confirms the archive and none contradicts it."""
         results = {answer.result for answer in self.answers}
-        return not self.problems and CONTRADICTED not in results and (not results or CONFIRMED in results)
+        return not self.problems and CONTRADICTED not in results and (not results or bool(self.confirmed))
+
+    @property
+    def confirmed(self) -> list[Anchor]:
+        """The anchors that the archive has as links, in order of position."""
+        return [answer.anchor for answer in self.answers if answer.result == CONFIRMED]
 
     def blame(self, problem: Problem) -> None:
         if len(self.problems) < MAX_LISTED:
@@ -90,7 +82,7 @@ def verify(
 
     `records`: also the CRC and the content of each record. `jobs`: processes, for archives that are not small.
     """
-    report = Report(folder)
+    report = Report(folder=folder)
     found = segments(folder)
     _Verifier(report, anchors, records).run(found, jobs, progress)
     others = strangers(folder)
@@ -110,7 +102,7 @@ class _Verifier:
         self.headers: dict[str, Header | None] = {}
         self.noted = 0  # the last position of which a note in the archive says that it was removed
         self.doubtful: list[tuple[int, int]] = []  # ranges of positions in segments with problems
-        self._before: tuple[Segment, Header | None, Checked] | None = None
+        self._before: tuple[Segment, Checked] | None = None
 
     def run(self, found: list[Segment], jobs: int, progress: Progress | None) -> None:
         self._read_stub()
@@ -161,19 +153,14 @@ class _Verifier:
             self.doubtful.append((segment.first, 1 << 64))
         elif self.doubtful and self.doubtful[-1][1] == 1 << 64:
             self.doubtful[-1] = (self.doubtful[-1][0], segment.first - 1)
-        report.segments += 1
-        report.sealed += checked.sealed
-        report.messages += checked.messages
-        report.groups += checked.links
-        report.bytes += checked.end
-        report.first = report.first or segment.first
-        report.first_time = report.first_time or checked.first_time
         if report.time and 0 < checked.first_time < report.time:
             back = (report.time - checked.first_time) / 1e9
             report.remark(f"{segment.name}: the clock went back by {back:.3f} s since the segment before")
+        report.add(segment.first, checked)
+        report.messages += checked.messages
+        report.torn = checked.torn
         if checked.link:
-            report.position, report.head, report.time = checked.link
-        report.uncommitted, report.torn = checked.uncommitted, checked.torn
+            report.position = checked.link[0]
         self.found.update(checked.found)
         self.noted = max(self.noted, checked.noted)
         if checked.first_back:
@@ -182,7 +169,7 @@ class _Verifier:
                 f"{segment.name}: the clock went back {checked.backwards} times, first at position {position} "
                 f"by {(before - after) / 1e9:.3f} s"
             )
-        self._before = (segment, header, checked)
+        self._before = (segment, checked)
 
     def _gone(self, segment: Segment) -> None:
         """A segment is not there any more: retention says so first, in the stub."""
@@ -211,7 +198,7 @@ class _Verifier:
         if self._before is None:
             self._begin(segment, header)
             return
-        before, _, checked = self._before
+        before, checked = self._before
         blame = self.report.blame
         if checked.problem is not None:
             return
@@ -260,16 +247,15 @@ class _Verifier:
         if not report.segments and self.stub:
             report.journal, report.machine = self.stub.journal, self.stub.machine
             report.position = self.stub.last
-        if self._before and report.position < self._before[2].position and not self._before[2].problem:
-            report.remark(
-                f"positions {report.position + 1} to {self._before[2].position} are confirmed by a header alone"
-            )
+        checked = self._before[1] if self._before else None
+        if checked and report.position < checked.position and not checked.problem:
+            report.remark(f"positions {report.position + 1} to {checked.position} are confirmed by a header alone")
         if self.records and self.stub and self.noted < self.stub.last:
             report.remark(
                 f"the stub says that positions up to {self.stub.last} were removed, and no note in the archive does: "
                 "the power went at that moment, or somebody else than the Rack removed them"
             )
-        last = self._before[2].position if self._before else report.position
+        last = checked.position if checked else report.position
         report.answers = [self._answer(anchor, last) for anchor in self.anchors]
 
     def _answer(self, anchor: Anchor, last: int) -> Answer:

@@ -200,7 +200,7 @@ class RigModel:
 
     def tags_into(self, gear: GearSpec) -> list[Tag]:
         """Every tag that can arrive at the gear's inputs, through gears that pass tags on, in the order of the file."""
-        outputs = self._outputs_into(gear)
+        outputs, _ = self.upstream(gear)
         names = {name for name, _ in outputs}
         sources = [source for source in self.gears if source.name in names]
         return [tag for source in sources for tag in source.tags or () if (source.name, tag.port) in outputs]
@@ -215,31 +215,29 @@ class RigModel:
 
     def checkpoints_into(self, gear: GearSpec) -> list[GearSpec]:
         """The correlators whose checkpoints can arrive at the gear's inputs, in the order of the file."""
-        names = {name for name, port in self._outputs_into(gear) if port == CHECKPOINT}
+        names = {name for name, port in self.upstream(gear)[0] if port == CHECKPOINT}
         return [each for each in self.gears if each.name in names and each.manifest.archives]
 
     def _sources(self, gear: GearSpec) -> set[str]:
         """The gears whose own tags can arrive at `gear`: they leave by `out`, or beside what others have sent."""
-        outputs = self._outputs_into(gear)
+        outputs, _ = self.upstream(gear)
         return {name for name, port in outputs if port == "out" or self.gear(name).manifest.passes_tags}
 
-    def _outputs_into(self, gear: GearSpec) -> set[tuple[str, str]]:
-        """Gears and outputs from which something of their own making can arrive at `gear`, passed on or directly."""
+    def upstream(self, gear: GearSpec, port: str | None = None) -> tuple[set[tuple[str, str]], set[str]]:
+        """What can arrive at the gear's inputs, or at one: gears and outputs from which something of their own making
+        comes, and the gears that pass it on."""
         outputs: set[tuple[str, str]] = set()
-        passed = {gear.name}
-        waiting = [gear]
-        while waiting:
-            target = waiting.pop()
-            for wire in self.wires_into(target):
-                if target is not gear and not target.passes_to(wire.input):
-                    continue
-                origin = self.gear(wire.source)
-                if not origin.passes_from(wire.output):
-                    outputs.add((origin.name, wire.output))
-                elif origin.name not in passed:
-                    passed.add(origin.name)
-                    waiting.append(origin)
-        return outputs
+        passing: set[str] = set()
+        wires = [wire for wire in self.wires_into(gear) if port in (None, wire.input)]
+        while wires:
+            wire = wires.pop()
+            origin = self.gear(wire.source)
+            if not origin.passes_from(wire.output):
+                outputs.add((origin.name, wire.output))
+            elif origin.name not in passing:
+                passing.add(origin.name)
+                wires += [each for each in self.wires_into(origin) if origin.passes_to(each.input)]
+        return outputs, passing
 
     @cached_property
     def _gears(self) -> dict[str, GearSpec]:

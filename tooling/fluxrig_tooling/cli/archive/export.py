@@ -84,10 +84,6 @@ def command(
     if target != STDOUT:
         size = Path(target).stat().st_size
         if as_json:
-            problems = [
-                {"segment": each.segment, "position": each.position, "byte": each.byte, "reason": each.reason}
-                for each in archive.damage.problems
-            ]
             print_json(
                 {
                     "ok": not archive.damage.count,
@@ -97,7 +93,7 @@ def command(
                     "rows": writer.rows,
                     "bytes": size,
                     "damaged": archive.damage.count,
-                    "problems": problems,
+                    "problems": [each.as_dict() for each in archive.damage.problems],
                 }
             )
         else:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from fluxrig.archive.marks import EVENT, VOLATILE
-from fluxrig.msg import GOOD, FluxMsg
+from fluxrig.msg import ALARM, GOOD, FluxMsg
 from fluxrig_tooling.archive.names import Names
 from fluxrig_tooling.archive.times import time_text
 from fluxrig_tooling.cli.namespace import value_text
@@ -19,7 +19,10 @@ from fluxrig_tooling.cli.namespace import value_text
 SOURCE = 10
 """Columns of the source."""
 
-ALARM = 1
+WIDTH = 80
+TERM = 12
+"""Columns of a page, and of the terms on it."""
+
 MACHINE = "machine.id"
 
 
@@ -69,6 +72,11 @@ def short_value(value: Any) -> str:
 def printable(text: str) -> str:
     """Without what would steer a terminal: control characters, and those that turn the direction of writing."""
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+
+
+def fact(term: str, text: str) -> str:
+    """A term with what is said of it beside it, within 80 columns."""
+    return click.wrap_text(printable(text), WIDTH, f"{term:<{TERM}}", " " * TERM)
 
 
 def _cut(text: str, columns: int) -> str:

@@ -87,10 +87,9 @@ def _messages(archive: Archive, wanted: Selection, last: int | None, follow: boo
         if entry is None:
             wait()
             continue
-        if wanted.may_take(entry):
-            msg = archive.message(entry)
-            if msg is not None and wanted.takes(msg):
-                yield entry.position, msg
+        msg = wanted.message(archive, entry)
+        if msg is not None:
+            yield entry.position, msg
 
 
 def _last(archive: Archive, wanted: Selection, count: int, end: int) -> Iterator[tuple[int, FluxMsg]]:

@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from fluxrig_tooling.archive.names import Names
     from fluxrig_tooling.archive.stats import Stats
 
-TERM = 12
 TOP = 10
-WIDTH = 80
 BAR = 30
 
 
@@ -67,13 +65,9 @@ def command(folder: Path, top: int, rig: Path | None, jobs: int | None, as_json:
 
 def _page(stats: Stats, names: Names, top: int) -> Iterator[str]:
     from fluxrig_tooling.archive.times import span_text, time_text
-    from fluxrig_tooling.cli.archive.lines import printable
+    from fluxrig_tooling.cli.archive.lines import fact
 
     counts = stats.counts
-
-    def fact(term: str, text: str) -> str:
-        return click.wrap_text(printable(text), WIDTH, f"{term:<{TERM}}", " " * TERM)
-
     yield fact("machine", stats.machine or "-")
     yield fact("journal", stats.journal.hex() or "-")
     yield fact("segments", f"{stats.segments:,}, {stats.sealed:,} of them sealed, {size_text(stats.bytes)}")

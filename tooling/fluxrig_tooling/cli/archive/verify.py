@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from fluxrig_tooling.archive.verify import Report
 
 ANCHOR_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-WIDTH = 80
-TERM = 12
 
 
 @click.command("verify", short_help="Check that nothing in an archive was changed.")
@@ -59,15 +57,14 @@ def command(folder: Path, anchor: Path | None, records: bool, jobs: int | None, 
 def _page(report: Report, anchored: bool) -> Iterator[str]:
     """What was found, the verdict last."""
     from fluxrig_tooling.archive.anchor import CONFIRMED
-    from fluxrig_tooling.cli.archive.lines import printable
+    from fluxrig_tooling.cli.archive.lines import WIDTH, fact, printable
 
     yield from _facts(report)
     for remark in report.remarks:
-        yield click.wrap_text(printable(remark), WIDTH, "remark:     ", " " * TERM)
+        yield fact("remark:", remark)
     for answer in report.answers:
         if answer.result != CONFIRMED:
-            text = f"position {answer.anchor.position}: {answer.reason}"
-            yield click.wrap_text(printable(text), WIDTH, f"{'anchor:':<{TERM}}", " " * TERM)
+            yield fact("anchor:", f"position {answer.anchor.position}: {answer.reason}")
     for number, problem in enumerate(report.problems):
         yield ""
         yield click.style(f"{'BAD' if not number else 'also'}: {problem.segment}", fg="red", bold=not number)
@@ -80,12 +77,8 @@ def _page(report: Report, anchored: bool) -> Iterator[str]:
 
 
 def _facts(report: Report) -> Iterator[str]:
-    from fluxrig_tooling.archive.anchor import CONFIRMED
     from fluxrig_tooling.archive.times import time_text
-    from fluxrig_tooling.cli.archive.lines import printable
-
-    def fact(term: str, text: str) -> str:
-        return click.wrap_text(printable(text), WIDTH, f"{term:<{TERM}}", " " * TERM)
+    from fluxrig_tooling.cli.archive.lines import fact
 
     yield fact("machine", report.machine or "-")
     yield fact("journal", report.journal.hex() or "-")
@@ -103,17 +96,18 @@ def _facts(report: Report) -> Iterator[str]:
         tail = count_text(report.uncommitted, "message") + (f" and {report.torn} bytes" if report.torn else "")
         yield fact("not yet", f"{tail} after the last link: not committed, or cut off")
     if report.answers:
-        confirmed = [answer.anchor for answer in report.answers if answer.result == CONFIRMED]
+        confirmed = report.confirmed
         newest = f", the newest at position {confirmed[-1].position}" if confirmed else ""
         yield fact("anchors", f"{len(confirmed)} of {len(report.answers)} confirmed{newest}")
 
 
 def _verdict(report: Report, anchored: bool) -> Iterator[str]:
     from fluxrig_tooling.archive.anchor import CONFIRMED
+    from fluxrig_tooling.cli.archive.lines import WIDTH
 
-    confirmed = [answer.anchor.position for answer in report.answers if answer.result == CONFIRMED]
     if report.ok and anchored:
-        text = f"ok: the chain is whole, and up to position {confirmed[-1]} it is the one that the anchors are of"
+        newest = report.confirmed[-1].position
+        text = f"ok: the chain is whole, and up to position {newest} it is the one that the anchors are of"
         yield click.style(click.wrap_text(text, WIDTH), fg="green")
     elif report.ok:
         yield click.style("ok: the chain is whole", fg="green")
@@ -121,7 +115,7 @@ def _verdict(report: Report, anchored: bool) -> Iterator[str]:
         yield click.wrap_text(text, WIDTH)
     elif report.problems:
         yield click.style("the archive is NOT what was written: see above", fg="red")
-    elif any(answer.reason and answer.result != CONFIRMED for answer in report.answers) and confirmed:
+    elif any(answer.reason and answer.result != CONFIRMED for answer in report.answers) and report.confirmed:
         yield click.style("the anchors contradict the archive: see above", fg="red")
     else:
         yield click.style("no anchor confirms the archive: see above", fg="red")
@@ -145,10 +139,7 @@ def _document(report: Report) -> dict[str, Any]:
         "uncommitted": report.uncommitted,
         "torn_bytes": report.torn,
         "removed": [{"first": each.first, "last": each.last, "head": each.head.hex()} for each in report.removed],
-        "problems": [
-            {"segment": each.segment, "position": each.position, "byte": each.byte, "reason": each.reason}
-            for each in report.problems
-        ],
+        "problems": [each.as_dict() for each in report.problems],
         "more_problems": report.more_problems,
         "remarks": report.remarks,
         "anchors": [{**each.anchor.as_dict(), "result": each.result, "reason": each.reason} for each in report.answers],

@@ -98,12 +98,13 @@ class _Joins:
         if self._rig.complete:
             self._check_tags(index, rule)
         kinds = {key.partition(".")[0] for _, _, key in parts}
+        known = {gear.name for gear in self._rig.gears}
         return {
             "name": rule["name"],
             "parts": [
                 [self._rig.gear(name).id, name, prefix, *_split_key(key)]
                 for name, prefix, key in parts
-                if name in {gear.name for gear in self._rig.gears}
+                if name in known
             ],
             "within_ns": rule["within"] * 1_000_000,
             "wait_us": rule.get("wait", rule["within"]) * 1000,
@@ -280,18 +281,8 @@ def _tags_on(gear: GearSpec, rig: RigModel, port: str) -> list[str] | None:
 
 def _upstream(gear: GearSpec, rig: RigModel, port: str) -> tuple[set[str], set[str]]:
     """The gears whose own messages can arrive on one input, and those that pass them on."""
-    sources: set[str] = set()
-    passing: set[str] = set()
-    wires = [wire for wire in rig.wires_into(gear) if wire.input == port]
-    while wires:
-        wire = wires.pop()
-        origin = rig.gear(wire.source)
-        if not origin.passes_from(wire.output):
-            sources.add(origin.name)
-        elif origin.name not in passing:
-            passing.add(origin.name)
-            wires += [each for each in rig.wires_into(origin) if origin.passes_to(each.input)]
-    return sources, passing
+    outputs, passing = rig.upstream(gear, port)
+    return {name for name, _ in outputs}, passing
 
 
 def _at(config: Any, path: tuple[str | int, ...]) -> Any:
