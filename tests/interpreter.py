@@ -47,6 +47,18 @@ def micropython_environment(*extra_path: str, code: Path | None = None) -> dict[
     return {**os.environ, "MICROPYPATH": path}
 
 
+def on_both(program: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """Command and environment, by interpreter, of a program that gets the module of its Host as its first argument."""
+    cpython = {**os.environ, "PYTHONPATH": "core:ports", "PYTHONUNBUFFERED": "1"}
+    return {
+        "cpython": ([sys.executable, str(program), "fluxrig_ports.cpython.host"], cpython),
+        "micropython": (
+            micropython_command(str(program), "fluxrig_ports.micropython.host"),
+            micropython_environment(),
+        ),
+    }
+
+
 def run_micropython(
     *arguments: str, timeout_s: float = 120, extra_path: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:

@@ -64,6 +64,15 @@ class Run:
         for _ in range(3):
             await self.send(10)
 
+    async def send_some(self, number: int) -> None:
+        for _ in range(number):
+            await self.send()
+
+    async def end(self) -> None:
+        """Stop the Rack, and say what came of it."""
+        await self.rack.stop()
+        self.report()
+
     def report(self) -> None:
         got = [[msg.data["n"], int(msg.meta.get("archive.pos", 0))] for msg in self.got]
         volatile = [msg.data["n"] for msg in self.got if msg.meta.get("archive.volatile") == "1"]
@@ -104,16 +113,13 @@ async def full(state: Path) -> None:
     disk = a_disk(state, 2)
     run = Run(disk)
     await run.rack.start()
-    for _ in range(5):
-        await run.send()
+    await run.send_some(5)
     ballast = fill(disk)
     await run.send_until(run.is_volatile)
-    for _ in range(10):
-        await run.send()
+    await run.send_some(10)
     ballast.unlink()
     await run.recovered()
-    await run.rack.stop()
-    run.report()
+    await run.end()
 
 
 async def read_only(state: Path) -> None:
@@ -121,19 +127,16 @@ async def read_only(state: Path) -> None:
     disk = a_disk(state, 8)
     run = Run(disk)
     await run.rack.start()
-    for _ in range(5):
-        await run.send()
+    await run.send_some(5)
     folder = str(disk / "archive")
     mount("--bind", folder, folder)
     mount("-o", "remount,bind,ro", folder)
     # What is open goes on until the segment ends.
     await run.send_until(run.is_volatile)
-    for _ in range(10):
-        await run.send()
+    await run.send_some(10)
     subprocess.run(["umount", folder], check=True)
     await run.recovered()
-    await run.rack.stop()
-    run.report()
+    await run.end()
 
 
 async def read_only_at_the_start(state: Path) -> None:
@@ -141,25 +144,21 @@ async def read_only_at_the_start(state: Path) -> None:
     mount("-o", "remount,ro", str(disk))
     run = Run(disk)
     await run.rack.start()
-    for _ in range(5):
-        await run.send()
+    await run.send_some(5)
     assert run.is_volatile()
     mount("-o", "remount,rw", str(disk))
     await run.recovered()
-    await run.rack.stop()
-    run.report()
+    await run.end()
 
 
 async def full_at_the_stop(state: Path) -> None:
     disk = a_disk(state, 1)
     run = Run(disk)
     await run.rack.start()
-    for _ in range(20):
-        await run.send()
+    await run.send_some(20)
     fill(disk)
     await run.send_until(run.is_volatile)
-    await run.rack.stop()
-    run.report()
+    await run.end()
 
 
 async def file_size(state: Path) -> None:
@@ -168,11 +167,9 @@ async def file_size(state: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     run = Run(disk)
     await run.rack.start()
-    for _ in range(80):
-        await run.send()
+    await run.send_some(80)
     await run.recovered()
-    await run.rack.stop()
-    run.report()
+    await run.end()
 
 
 SCENARIOS = {call.__name__: call for call in (full, read_only, read_only_at_the_start, full_at_the_stop, file_size)}

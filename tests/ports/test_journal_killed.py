@@ -3,13 +3,12 @@
 import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from journal_reading import frame_at, read_journal
 
-from tests.interpreter import ROOT, micropython_command, micropython_environment
+from tests.interpreter import ROOT, on_both
 
 ROUNDS = 12
 
@@ -39,19 +38,6 @@ asyncio.run(main())
 """
 
 
-def commands(folder: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
-    program = folder / "writer.py"
-    program.write_text(PROGRAM)
-    cpython = {**os.environ, "PYTHONPATH": "core:ports", "PYTHONUNBUFFERED": "1"}
-    return {
-        "cpython": ([sys.executable, str(program), "fluxrig_ports.cpython.host"], cpython),
-        "micropython": (
-            micropython_command(str(program), "fluxrig_ports.micropython.host"),
-            micropython_environment(),
-        ),
-    }
-
-
 def files_in(folder: Path) -> dict[str, bytes]:
     """The journal's files, without a last segment that was begun and not written."""
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "lock"}
@@ -64,7 +50,9 @@ def files_in(folder: Path) -> dict[str, bytes]:
 @pytest.mark.skipif(os.name != "posix", reason="kills processes without warning")
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
 def test_killed_journals_keep_what_they_reported(interpreter: str, tmp_path: Path):
-    command, environment = commands(tmp_path)[interpreter]
+    program = tmp_path / "writer.py"
+    program.write_text(PROGRAM)
+    command, environment = on_both(program)[interpreter]
     pick = random.Random(3)
     last, removed = 0, 0
     for _ in range(ROUNDS):

@@ -3,12 +3,11 @@
 import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.interpreter import ROOT, micropython_command, micropython_environment
+from tests.interpreter import ROOT, on_both
 
 ROUNDS = 25
 SIZE = 20_000
@@ -26,23 +25,12 @@ while True:
 """
 
 
-def commands(folder: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
-    program = folder / "writer.py"
-    program.write_text(PROGRAM)
-    cpython = {**os.environ, "PYTHONPATH": "core:ports", "PYTHONUNBUFFERED": "1"}
-    return {
-        "cpython": ([sys.executable, str(program), "fluxrig_ports.cpython.host"], cpython),
-        "micropython": (
-            micropython_command(str(program), "fluxrig_ports.micropython.host"),
-            micropython_environment(),
-        ),
-    }
-
-
 @pytest.mark.skipif(os.name != "posix", reason="kills processes without warning")
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
 def test_killed_writers_leave_whole_files(interpreter: str, tmp_path: Path):
-    command, environment = commands(tmp_path)[interpreter]
+    program = tmp_path / "writer.py"
+    program.write_text(PROGRAM)
+    command, environment = on_both(program)[interpreter]
     pick = random.Random(1)
     seen = set()
     for _ in range(ROUNDS):
