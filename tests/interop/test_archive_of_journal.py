@@ -18,8 +18,10 @@ from fluxrig.journal.journal import Journal
 from fluxrig.journal.retention import DROP_OLDEST, Limits, retain
 from fluxrig_ports.cpython.volume import FolderVolume
 from fluxrig_ports.memory import MemoryHost, MemoryVolume
+from fluxrig_tooling.archive import check
 from fluxrig_tooling.archive.anchor import Anchor
 from fluxrig_tooling.archive.entries import Archive
+from fluxrig_tooling.archive.findings import Checked, Task
 from fluxrig_tooling.archive.verify import Report, verify
 from tests.peers import journal_format as fmt
 from tests.peers.archived import message, wire
@@ -145,6 +147,61 @@ def test_what_the_journal_writes_verifies_for_both(script: list[tuple[str, Any]]
         archive = Archive(Path(folder))
         assert {each.position: each.body for each in archive.entries()} == found.records
         assert archive.damage.count == 0
+
+
+class Fading:
+    """An archive of eight segments in a folder, of which retention takes the oldest away when it is told to."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        asyncio.run(self._write())
+        self._save()
+        self.count = len(list(folder.glob("*.seg")))
+
+    async def _write(self) -> None:
+        host = MemoryHost(seed=4)
+        self.volume = MemoryVolume()
+        self.journal = Journal(self.volume, MACHINE, host.clock.wall_ns, host.entropy, SEGMENT)
+        await self.journal.open()
+        while len(self.journal.segments) < 8:
+            self.journal.append(wire(message(self.journal.durable + 1)))
+            await self.journal.commit()
+
+    def remove(self, number: int) -> None:
+        for _ in range(number):
+            assert asyncio.run(retain(self.journal, Limits(0, 0, DROP_OLDEST), 0, 0, 1))
+        self._save()
+
+    def _save(self) -> None:
+        fmt.save({name: bytes(content) for name, content in self.volume.files.items()}, self.folder)
+        for path in self.folder.glob("*.seg"):
+            if path.name not in self.volume.files:
+                path.unlink()
+
+
+def test_what_retention_removes_beside_a_verification_is_no_problem(tmp_path: Path):
+    archive = Fading(tmp_path)
+    # Two are verified, and go together with the one that is next.
+    report = verify(tmp_path, progress=lambda done, _: archive.remove(3) if done == 2 else None)
+    assert report.problems == [] and report.segments == archive.count - 1
+    assert report.position == archive.journal.durable
+
+
+def test_a_segment_that_goes_while_its_records_are_looked_at_is_no_problem(tmp_path: Path, monkeypatch):
+    archive = Fading(tmp_path)
+    walk = check._walk
+    walked: list[str] = []
+
+    def walked_and_gone(task: Task, result: Checked) -> None:
+        walk(task, result)
+        walked.append(task.name)
+        if len(walked) == 1:
+            archive.remove(1)
+
+    monkeypatch.setattr(check, "_walk", walked_and_gone)
+    report = verify(tmp_path, records=True)
+    assert report.problems == [] and report.segments == archive.count - 1
+    assert len(walked) == archive.count
 
 
 def test_verifying_and_reading_beside_a_writing_journal(tmp_path: Path):

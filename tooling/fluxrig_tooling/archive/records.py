@@ -94,5 +94,7 @@ def check_records(task: Task, result: Checked) -> None:
             last = msg.data.get("last")
             if msg.meta.get(EVENT) == "removed" and isinstance(last, int):
                 result.noted = max(result.noted, last)
-    except (FileNotFoundError, LocalError) as exc:
+    except FileNotFoundError:
+        result.gone = True
+    except LocalError as exc:
         result.problem = Problem(task.name, task.first, 0, str(exc))

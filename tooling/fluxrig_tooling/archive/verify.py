@@ -172,10 +172,15 @@ class _Verifier:
         self._before = (segment, checked)
 
     def _gone(self, segment: Segment) -> None:
-        """A segment is not there any more: retention says so first, in the stub."""
+        """A segment is not there any more: retention says so first, in the stub.
+
+        It takes the oldest away, so those before it are gone too: what follows is the first one now.
+        """
         self._read_stub()
         if self.stub is None or self.stub.last < segment.first:
             self.report.blame(Problem(segment.name, segment.first, 0, "the file is not there any more"))
+        else:
+            self._before = None
 
     def _identify(self, segment: Segment, header: Header) -> None:
         report = self.report
