@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.interpreter import run_micropython
+from tests.interpreter import HEAP, run_micropython
 
 ROOT = Path(__file__).resolve().parent.parent
 MICROPYTHON_FOLDERS = (ROOT / "tests" / "core",)
@@ -20,6 +20,10 @@ settings.register_profile("suite", deadline=None, derandomize=True, print_blob=T
 settings.load_profile("suite")
 
 ASYNC_TEST_LIMIT_S = 60
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--heap", default=HEAP, help="what the files of tests/core get under MicroPython [%(default)s]")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -40,7 +44,7 @@ class OnMicroPython(pytest.Item):
     """One whole file under MicroPython, with the heap of a 128 KiB 32-bit device."""
 
     def runtest(self) -> None:
-        result = run_micropython("tests/core/run_file.py", str(self.path))
+        result = run_micropython("tests/core/run_file.py", str(self.path), heap=self.config.getoption("--heap"))
         if result.returncode:
             raise AssertionError(f"{self.path.name} under MicroPython:\n{result.stdout}{result.stderr}")
 

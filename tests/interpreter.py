@@ -36,8 +36,8 @@ def device_code() -> Path:
     return Path(folder)
 
 
-def micropython_command(*arguments: str) -> list[str]:
-    return [str(MICROPYTHON), "-X", HEAP, *arguments]
+def micropython_command(*arguments: str, heap: str = HEAP) -> list[str]:
+    return [str(MICROPYTHON), "-X", heap, *arguments]
 
 
 def micropython_environment(*extra_path: str, code: Path | None = None) -> dict[str, str]:
@@ -60,11 +60,11 @@ def on_both(program: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
 
 
 def run_micropython(
-    *arguments: str, timeout_s: float = 120, extra_path: tuple[str, ...] = ()
+    *arguments: str, timeout_s: float = 120, extra_path: tuple[str, ...] = (), heap: str = HEAP
 ) -> subprocess.CompletedProcess[str]:
     """Run a script to its end, from the root of the checkout."""
     return subprocess.run(
-        micropython_command(*arguments),
+        micropython_command(*arguments, heap=heap),
         cwd=ROOT,
         env=micropython_environment(*extra_path),
         capture_output=True,

@@ -3,9 +3,17 @@
 from journal_reading import read_journal
 from probes import chain, gear, gear_of, rig, settings, stop
 
+from fluxrig import stats, wiring
+from fluxrig.archive import archive as archiving
+from fluxrig.archive import opening
 from fluxrig.codec import Codec
+from fluxrig.gears.correlator import correlator as archiver
+from fluxrig.journal import recovery, removal
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost, MemoryVolume
+
+LOADED = (stats, wiring, archiving, opening, archiver, recovery, removal)
+"""What a Rack would import in the first test, loaded while the heap is in one piece."""
 
 PORTS = ("out", "joined", "diff", "parity", "checkpoint", "err")
 
@@ -67,26 +75,24 @@ class Bench:
         return [text for each, who, text in self.host.logged if each == level]
 
 
-def decoded(found):
-    """{position: message} of a `Found`."""
+def messages(found):
+    """The messages of a `Found` in the order of positions, one at a time: a heap of 128 KiB does not hold all."""
     codec = Codec()
-    return {position: codec.decode(found.records[position]) for position in found.records}
+    for position in sorted(found.records):
+        yield codec.decode(found.records[position])
 
 
 def numbers(found):
     """The n of what is on the medium, in the order of positions, without notes of the archive and checkpoints."""
-    messages = decoded(found)
-    return [messages[position].data["n"] for position in sorted(messages) if "n" in messages[position].data]
+    return [msg.data["n"] for msg in messages(found) if "n" in msg.data]
 
 
 def notes(found, event=None):
     """[(event, data)] of the notes of the archive about itself, in the order of positions."""
-    messages = decoded(found)
     told = []
-    for position in sorted(messages):
-        meta = messages[position].meta
-        if "archive.event" in meta and event in (None, meta["archive.event"]):
-            told.append((meta["archive.event"], messages[position].data))
+    for msg in messages(found):
+        if "archive.event" in msg.meta and event in (None, msg.meta["archive.event"]):
+            told.append((msg.meta["archive.event"], msg.data))
     return told
 
 
@@ -98,10 +104,10 @@ def check_marks(found, msgs):
         for each in range(previous + 1, position + 1):
             heads[each] = head
         previous = max(previous, position)
-    messages = decoded(found)
+    codec = Codec()
     for msg in msgs:
         position = int(msg.meta["archive.pos"])
-        assert messages[position].id == msg.id, position
+        assert codec.decode(found.records[position]).id == msg.id, position
         assert msg.meta["archive.head"] == heads[position].hex(), position
 
 
@@ -110,9 +116,9 @@ __all__ = [
     "chain",
     "check_marks",
     "correlator",
-    "decoded",
     "gear",
     "gear_of",
+    "messages",
     "notes",
     "numbers",
     "rig",

@@ -8,10 +8,10 @@ from probes import chain, gear, gear_of
 from fluxrig.gears.io_modbus import io_modbus
 from fluxrig.modbus import tcp_line
 from fluxrig.rack import Rack
-from fluxrig_ports.memory import MemoryHost
+from fluxrig_ports.memory import MemoryHost, streams
 
-COMPILED = (io_modbus, tcp_line)
-"""What a Rack would import in the first test. Compiling takes room, so it is done while the heap is empty."""
+LOADED = (io_modbus, streams, tcp_line)
+"""What a Rack would import in the first test, loaded while the heap is in one piece."""
 
 EVERY_MS = 100
 PAUSE_MIN_MS, PAUSE_MAX_MS = 150, 600

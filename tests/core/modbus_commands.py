@@ -7,7 +7,7 @@ from probes import gear, gear_of, rig
 
 from fluxrig.gears.io_modbus import commands
 
-COMPILED = commands
+LOADED = commands
 """What the Gear would import in the first test: see modbus_bench.py."""
 
 UNIT = 7

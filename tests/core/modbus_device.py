@@ -8,7 +8,10 @@ import gc
 from probes import chain, gear, gear_of
 
 from fluxrig.rack import Rack
-from fluxrig_ports.memory import MemoryHost
+from fluxrig_ports.memory import MemoryHost, streams
+
+LOADED = (streams,)
+"""What a Rack would import in the first test, loaded while the heap is in one piece."""
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, BUSY = 1, 2, 3, 6
 

@@ -1,6 +1,6 @@
 import asyncio
 
-from archive_bench import Bench, chain, check_marks, correlator, decoded, gear, gear_of, notes, numbers, rig, settings
+from archive_bench import Bench, chain, check_marks, correlator, gear, gear_of, messages, notes, numbers, rig, settings
 from expect import raises_async
 from probes import Sink, id_of
 
@@ -48,7 +48,7 @@ async def test_what_is_archived_keeps_the_identity_of_the_event_and_says_by_whic
     sent = bench.source.emit({"n": 1}, {"q.n": "bad:stuck"})
     await bench.wait(1001)
     (msg,) = bench.got
-    stored = decoded(bench.medium())[1]
+    stored = next(messages(bench.medium()))
     for each in (msg, stored):
         assert (each.id, each.trace, each.src_id, each.ts, each.data) == (
             sent.id,

@@ -1,6 +1,6 @@
 """Nothing leaves the Rack that its archive does not hold: what a hand-made rig cannot get around."""
 
-from archive_bench import Bench, correlator, decoded, gear, gear_of, settings
+from archive_bench import Bench, correlator, gear, gear_of, messages, settings
 from expect import raises
 from probes import Sink, rig
 
@@ -127,7 +127,7 @@ async def test_whatever_happens_to_the_disk_the_sender_gets_only_what_is_archive
         bench.volume.fail = failing
         bench.send(2)
         await bench.wait(3000)
-        stored = [msg.id for msg in decoded(bench.medium()).values()]
+        stored = [msg.id for msg in messages(bench.medium())]
         for msg in bench.got:
             assert "archive.volatile" in msg.meta or msg.id in stored
     assert bench.values == list(range(6))

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from archive_bench import Bench, decoded
+from archive_bench import Bench, messages
 from expect import raises_async
 from journal_reading import read_journal
 
@@ -17,8 +17,7 @@ async def started(volume=None, **changed):
 
 
 def letters(bench):
-    messages = decoded(read_journal(bench.dead.files))
-    return [messages[position] for position in sorted(messages)]
+    return list(messages(read_journal(bench.dead.files)))
 
 
 def message(bench, n, **data):

@@ -3,7 +3,8 @@ import asyncio
 from expect import raises, raises_async
 
 from fluxrig.errors import LocalError, TransientError
-from fluxrig_ports.memory import MemoryHost, MemoryMqtt, Network, Pipe, VirtualClock, null_modem
+from fluxrig_ports.memory import MemoryHost, MemoryMqtt, Network, VirtualClock
+from fluxrig_ports.memory.streams import Pipe, null_modem
 
 
 def test_ticks_wrap_and_differences_do_not():

@@ -6,7 +6,7 @@ from test_modbus_line import TIMEOUT_MS, Bench, answer, frames, reads, rtu_answe
 
 from fluxrig.modbus.pdu import write_register
 from fluxrig.modbus.request import Request
-from fluxrig_ports.memory.net import Pipe
+from fluxrig_ports.memory.streams import Pipe
 
 
 class Slow(Bench):

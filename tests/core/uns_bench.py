@@ -12,8 +12,8 @@ from fluxrig.journal import recovery
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
 
-COMPILED = (guaranteed, wiring, archiving, cursor, opening, history, uns, recovery)
-"""What a Rack would import in the first test. Compiling takes room, so it is done while the heap is empty."""
+LOADED = (guaranteed, wiring, archiving, cursor, opening, history, uns, recovery)
+"""What a Rack would import in the first test, loaded while the heap is in one piece."""
 
 P, T = "acme/site/p", "acme/site/t"
 STATUS = "acme/site/_rack/bench"

@@ -1,11 +1,10 @@
 """The tests against real peers under MicroPython: each file as a whole."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.interpreter import MICROPYTHON, ROOT, micropython_environment
+from tests.interpreter import run_micropython
 
 SHARED = sorted(path.name for path in Path(__file__).parent.glob("test_wire_*.py"))
 
@@ -15,8 +14,5 @@ HEAP = "heapsize=192wk"
 
 @pytest.mark.parametrize("name", SHARED)
 def test_file(name: str):
-    command = [str(MICROPYTHON), "-X", HEAP, "tests/core/run_file.py", f"tests/interop/{name}"]
-    result = subprocess.run(
-        command, cwd=ROOT, env=micropython_environment("."), capture_output=True, text=True, timeout=120, check=False
-    )
+    result = run_micropython("tests/core/run_file.py", f"tests/interop/{name}", extra_path=(".",), heap=HEAP)
     assert result.returncode == 0, result.stdout + result.stderr

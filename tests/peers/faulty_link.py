@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fluxrig.errors import TransientError
-from fluxrig_ports.memory import MemoryHost, NullModem
+from fluxrig_ports.memory import MemoryHost
+from fluxrig_ports.memory.streams import NullModem
 from tests.peers.faults import Exchange, Fault, framed, on_serial, on_tcp
 from tests.peers.proxy import Player
 

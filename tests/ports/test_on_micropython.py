@@ -8,7 +8,7 @@ import pytest
 from probes import chain, gear
 
 from fluxrig import flux
-from tests.interpreter import HEAP, ROOT, micropython_command, micropython_environment
+from tests.interpreter import ROOT, micropython_command, micropython_environment, run_micropython
 from tests.umqtt import MODULE, require_umqtt
 
 SHARED = sorted(path.name for path in Path(__file__).parent.glob("test_host_*.py"))
@@ -44,15 +44,8 @@ def test_file(name: str):
 
 def test_volumes_on_littlefs():
     """In a larger heap: the flash is in it, and what was written to it."""
-    command = [argument.replace(HEAP, "heapsize=400wk") for argument in micropython_command("tests/core/run_file.py")]
-    result = subprocess.run(
-        [*command, "tests/ports/lfs_cases.py"],
-        cwd=ROOT,
-        env=micropython_environment("."),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    result = run_micropython(
+        "tests/core/run_file.py", "tests/ports/lfs_cases.py", extra_path=(".",), heap="heapsize=400wk"
     )
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -7,17 +7,18 @@ For tests and simulation: the same rig, seed and inputs give the same bytes. It 
     await rack.start()
     await host.clock.advance(1000)     # one second passes, in no time
 
-clock   time that moves when told
-net     null modems, and what listens at their other ends: addresses and serial lines
-volume  files that grow, that can fail, hang, and lose power at any byte
-broker  an MQTT broker, and sessions with it
-host    all of them as one Host, with log, entropy, secrets and store
+clock    time that moves when told
+net      what listens at the other ends of streams: addresses and serial lines
+streams  null modems, loaded where one is opened
+volume   files that grow, that can fail, hang, and lose power at any byte
+broker   an MQTT broker, and sessions with it
+host     all of them as one Host, with log, entropy, secrets and store
 """
 
 from fluxrig_ports.memory.broker import Broker, MemoryMqtt
 from fluxrig_ports.memory.clock import VirtualClock
 from fluxrig_ports.memory.host import MemoryHost, MemoryStore
-from fluxrig_ports.memory.net import Network, NullModem, Pipe, null_modem
+from fluxrig_ports.memory.net import Network
 from fluxrig_ports.memory.volume import MemoryVolume, Write
 
 __all__ = [
@@ -27,9 +28,6 @@ __all__ = [
     "MemoryStore",
     "MemoryVolume",
     "Network",
-    "NullModem",
-    "Pipe",
     "VirtualClock",
     "Write",
-    "null_modem",
 ]
