@@ -1,5 +1,7 @@
 """The dependency rule: core -> itself and an allow-list; ports -> core; tooling -> core and two of the ports.
 
+Within tooling each package imports only what stands below it.
+
 Read from the syntax trees, so an import inside a function counts like any other.
 """
 
@@ -89,6 +91,23 @@ def test_tooling_imports_only_the_ports_that_run_on_cpython():
 
     assert TOOLING
     assert offences(TOOLING, allowed) == []
+
+
+FLOORS = ("wording", "device", "rig", "sim", "archive", "cli")
+"""The packages of tooling, from the ground up."""
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_package_of_tooling_imports_only_those_below_it(floor: str):
+    home = ROOT / "tooling/fluxrig_tooling"
+    files = sorted((home / floor).rglob("*.py"))
+    allowed = {f"fluxrig_tooling.{name}" for name in FLOORS[: FLOORS.index(floor) + 1]}
+
+    def is_allowed(path: str, name: str) -> bool:
+        return package(name) != "fluxrig_tooling" or ".".join(name.split(".")[:2]) in allowed
+
+    assert {path.parent.name for path in home.glob("*/__init__.py")} == set(FLOORS)
+    assert offences(files, is_allowed) == []
 
 
 def test_posix_only_modules_stay_where_they_are_declared():

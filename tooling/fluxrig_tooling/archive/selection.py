@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from fluxrig.errors import LocalError
 from fluxrig.msg import FluxMsg
 from fluxrig_tooling.archive.entries import Archive, Entry
-from fluxrig_tooling.rig.units import parse_duration
+from fluxrig_tooling.wording.units import parse_duration
 
 _BEGIN = b"\xaa\x62id\x50"
 _TS = b"\x62ts\x1b"  # and eight bytes: a time after 1970-01-01 00:00:04 and before 2262

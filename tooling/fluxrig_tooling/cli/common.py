@@ -92,7 +92,7 @@ def loaded(path: Path, as_json: bool = False, infos: bool = True) -> RigModel:
 
 def chosen_rack(model: RigModel, name: str | None) -> str:
     """`name` if the rig has that rack, or the only one it has. Wrong usage otherwise."""
-    from fluxrig_tooling.rig.suggest import did_you_mean
+    from fluxrig_tooling.wording.suggest import did_you_mean
 
     names = [rack.name for rack in model.racks]
     if name is None:

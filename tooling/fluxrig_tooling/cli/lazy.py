@@ -31,7 +31,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in self.commands_in and not args[0].startswith("-"):
-            from fluxrig_tooling.rig.suggest import did_you_mean
+            from fluxrig_tooling.wording.suggest import did_you_mean
 
             ctx.fail(f"no such command {args[0]!r}: {did_you_mean(args[0], self.commands_in)}")
         return super().resolve_command(ctx, args)

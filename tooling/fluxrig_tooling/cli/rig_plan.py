@@ -52,7 +52,7 @@ def command(rig: Path, rack: str | None, as_json: bool) -> None:
     if model is None or not model.complete or not all(gear.sound for gear in model.gears):
         raise refused(f"{rig} has errors, see above", as_json, [problem.as_dict() for problem in problems])
     if rack is not None and rack not in {each.name for each in model.racks}:
-        from fluxrig_tooling.rig.suggest import did_you_mean
+        from fluxrig_tooling.wording.suggest import did_you_mean
 
         raise click.UsageError(
             f"the rig has no rack {rack!r}: {did_you_mean(rack, [each.name for each in model.racks])}"
@@ -179,7 +179,7 @@ def _time(us: int) -> str:
 
 
 def _duration(ms: int) -> str:
-    from fluxrig_tooling.rig.units import duration_text
+    from fluxrig_tooling.wording.units import duration_text
 
     return duration_text(ms)
 

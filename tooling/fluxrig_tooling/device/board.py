@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fluxrig.errors import LocalError
-from fluxrig_tooling.rig.suggest import nearest
+from fluxrig_tooling.wording.suggest import nearest
+from fluxrig_tooling.wording.units import parse_size
 
 DEFAULT = "GENERIC"
 _PACKAGED = Path(__file__).resolve().parents[1] / "boards"
@@ -78,6 +79,4 @@ def _merged(name: str, heirs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _size(text: str | None) -> int | None:
-    from fluxrig_tooling.rig.units import parse_size
-
     return None if text is None else parse_size(text)

@@ -12,7 +12,7 @@ from typing import Any
 from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
 from fluxrig_tooling.rig.model import CHECKPOINT, GUARANTEED, GearSpec, Problems, RackSpec, RigModel
-from fluxrig_tooling.rig.units import DURATIONS, duration_text, size_text
+from fluxrig_tooling.wording.units import DURATIONS, duration_text, size_text
 
 CPYTHON, MICROPYTHON = "cpython", "micropython"
 

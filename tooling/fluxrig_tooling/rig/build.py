@@ -15,8 +15,8 @@ from fluxrig_tooling.rig.manifest import Manifest
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems, RackSpec, RigModel
 from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, find, location, mapping, sequence
 from fluxrig_tooling.rig.schema import FORMATS, Schema, converted, read, with_defaults
-from fluxrig_tooling.rig.suggest import did_you_mean, listed
 from fluxrig_tooling.rig.wires import Wiring
+from fluxrig_tooling.wording.suggest import did_you_mean, listed
 
 _CONVERTED = {name: FORMATS[name] for name in ("duration", "size")}
 

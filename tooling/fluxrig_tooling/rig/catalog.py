@@ -22,7 +22,7 @@ import fluxrig.gears
 from fluxrig import registry
 from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.manifest import BESIDE_RIG, BUILT_IN, FILE, PACKAGE, Manifest, read_manifest
-from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 GROUP = "fluxrig.gears"
 """The entry-point group, and the package that the code of built-in Gears stands in."""

@@ -9,7 +9,7 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
 from fluxrig_tooling.rig.model import GUARANTEED, GearSpec, Problems, RackSpec, RigModel, WireSpec
 from fluxrig_tooling.rig.schema import Schema
-from fluxrig_tooling.rig.suggest import did_you_mean, listed
+from fluxrig_tooling.wording.suggest import did_you_mean, listed
 
 
 def check(rig: RigModel, problems: Problems) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.archive import archive_of
 from fluxrig_tooling.rig.model import GearSpec, RigModel, WireSpec
-from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 
 def compile_rig(rig: RigModel, rack: str | None = None) -> dict[str, Any]:

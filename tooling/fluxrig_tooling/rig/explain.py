@@ -11,7 +11,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from fluxrig_tooling.rig.nodes import Node, Scalar, Sequence, find, key_location, location, resolve
 from fluxrig_tooling.rig.problems import Location
-from fluxrig_tooling.rig.suggest import did_you_mean, listed, nearest
+from fluxrig_tooling.wording.suggest import did_you_mean, listed, nearest
 
 Finding = tuple[Location, str, str]
 """Place, message, hint."""

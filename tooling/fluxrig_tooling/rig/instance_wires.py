@@ -10,7 +10,7 @@ from itertools import product
 
 from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, child, mapping, sequence
 from fluxrig_tooling.rig.problems import Problems
-from fluxrig_tooling.rig.suggest import listed
+from fluxrig_tooling.wording.suggest import listed
 
 MAX_WIRES = 20_000
 """Wires that all entries which name a gear with `for_each` make."""

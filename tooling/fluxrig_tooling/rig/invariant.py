@@ -26,7 +26,7 @@ from fluxrig_tooling.rig.model import CHECKPOINT, HOT, GearSpec, Insertion, Loca
 from fluxrig_tooling.rig.nodes import mapping
 from fluxrig_tooling.rig.schema import FORMATS, Schema, converted, with_defaults
 from fluxrig_tooling.rig.skeleton import MAX_NAME
-from fluxrig_tooling.rig.suggest import listed
+from fluxrig_tooling.wording.suggest import listed
 
 TYPE = "correlator"
 

@@ -9,7 +9,7 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, child, find, mapping, resolve, sequence
 from fluxrig_tooling.rig.problems import Problems
 from fluxrig_tooling.rig.profile import TYPE, Profile, Profiles
-from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 PROFILE, SELECT, TAGS, GROUPS = "profile", "select", "tags", "groups"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, find, from_value, mapping, sequence
 from fluxrig_tooling.rig.problems import Problems
-from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 
 def override(root: Node, values: dict[str, Any], problems: Problems) -> Node:

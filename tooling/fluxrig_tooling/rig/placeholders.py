@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, mapping, sequence
 from fluxrig_tooling.rig.problems import Location, Problems
-from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{([^}]*)\}|\$\{")
 _OPEN, _ESCAPED = "${", "$${"

@@ -18,8 +18,8 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.nodes import Mapping, find, moved
 from fluxrig_tooling.rig.problems import Location, Problems
 from fluxrig_tooling.rig.schema import read
-from fluxrig_tooling.rig.suggest import did_you_mean
 from fluxrig_tooling.rig.yaml12 import parse
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 FOLDER = "profiles"
 

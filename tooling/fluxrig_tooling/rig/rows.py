@@ -9,8 +9,8 @@ from fluxrig_tooling.rig import skeleton
 from fluxrig_tooling.rig.nodes import Mapping, Node, Scalar, Sequence, resolve
 from fluxrig_tooling.rig.problems import Location, Problems
 from fluxrig_tooling.rig.schema import read
-from fluxrig_tooling.rig.suggest import did_you_mean, nearest
 from fluxrig_tooling.rig.table import MAX_SIZE, Table, read_table
+from fluxrig_tooling.wording.suggest import did_you_mean, nearest
 
 ID = "id"
 """The column that tells the instances apart."""

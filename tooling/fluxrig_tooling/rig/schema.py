@@ -22,7 +22,7 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.explain import explain
 from fluxrig_tooling.rig.nodes import Mapping, Node, Scalar, Sequence, resolve
 from fluxrig_tooling.rig.problems import Location, Problems
-from fluxrig_tooling.rig.units import parse_duration, parse_percent, parse_secret, parse_size
+from fluxrig_tooling.wording.units import parse_duration, parse_percent, parse_secret, parse_size
 
 Converters = dict[str, Callable[[str], Any]]
 

@@ -10,8 +10,8 @@ from fluxrig_tooling.rig import skeleton
 from fluxrig_tooling.rig.model import GUARANTEED, HOT, Delivery, GearSpec, Location, Problems, RackSpec, WireSpec
 from fluxrig_tooling.rig.nodes import Node, Scalar, Sequence, find, key_location, location
 from fluxrig_tooling.rig.schema import FORMATS, Schema, converted, read, with_defaults
-from fluxrig_tooling.rig.suggest import did_you_mean
-from fluxrig_tooling.rig.units import duration_text
+from fluxrig_tooling.wording.suggest import did_you_mean
+from fluxrig_tooling.wording.units import duration_text
 
 _DELIVERY = Schema(skeleton.DELIVERY, skeleton.DELIVERY)
 _DURATIONS = {"duration": FORMATS["duration"]}

@@ -17,8 +17,8 @@ from yaml.scanner import Scanner
 
 from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, mapping, sequence
 from fluxrig_tooling.rig.problems import WHOLE_FILE, Location, Problems
-from fluxrig_tooling.rig.suggest import did_you_mean
 from fluxrig_tooling.rig.yaml_errors import in_plain_words
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 MAX_SIZE = 1024 * 1024
 """Bytes of a file."""

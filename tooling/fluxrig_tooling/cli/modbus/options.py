@@ -19,7 +19,7 @@ class Duration(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         from fluxrig.errors import LocalError
-        from fluxrig_tooling.rig.units import parse_duration
+        from fluxrig_tooling.wording.units import parse_duration
 
         if isinstance(value, int):
             return value

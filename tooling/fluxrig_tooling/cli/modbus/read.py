@@ -17,7 +17,7 @@ from fluxrig_tooling.cli.modbus.session import opened, run
 from fluxrig_tooling.cli.modbus.show import print_exactly, show_hex, show_items, show_troubles, show_values, troubles
 from fluxrig_tooling.cli.modbus.small_rig import ANY_TAG, Device, device_of_rig
 from fluxrig_tooling.cli.modbus.small_rig import device as read_device
-from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 
 @click.command("read")

@@ -61,7 +61,7 @@ def device(config: dict[str, Any]) -> Device:
 def device_of_rig(path: Path, name: str, as_json: bool) -> Device:
     """The Gear `name` of the rig in `path`: wrong usage if there is none. A rig with errors is a negative answer."""
     from fluxrig_tooling.cli.common import loaded
-    from fluxrig_tooling.rig.suggest import did_you_mean
+    from fluxrig_tooling.wording.suggest import did_you_mean
 
     model = loaded(path, as_json)
     names = [gear.name for gear in model.gears if gear.type == TYPE]

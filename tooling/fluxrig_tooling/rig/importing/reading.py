@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.importing.model import ORDERS, Options
-from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 _OWN = re.compile(r"(hr|ir|co|di):(\d{1,5})(?:\.(\d{1,2}))?")
 _PREFIXED = re.compile(r"([0134])x(\d{1,5})(?:\.(\d{1,2}))?")

@@ -12,8 +12,8 @@ from fluxrig.gears.correlator.compare import ABSOLUTE, RELATIVE
 from fluxrig.gears.correlator.join import DATA, META, TRACE
 from fluxrig_tooling.rig.exact import exact_number, written
 from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel, Tag
-from fluxrig_tooling.rig.suggest import did_you_mean, listed
-from fluxrig_tooling.rig.units import parse_percent
+from fluxrig_tooling.wording.suggest import did_you_mean, listed
+from fluxrig_tooling.wording.units import parse_percent
 
 TICK_MS = (10, 1000)
 """The shortest and the longest time between two looks at what has waited long enough. It is a quarter of the shortest

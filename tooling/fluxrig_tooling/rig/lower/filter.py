@@ -8,7 +8,7 @@ from typing import Any
 from fluxrig.gears.filter.filter import ABSOLUTE, CHANGE, RELATIVE
 from fluxrig_tooling.rig.exact import exact_number, written
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems, RigModel, Tag
-from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 OF_LAST = " of last"
 

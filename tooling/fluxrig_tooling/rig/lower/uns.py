@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fluxrig_tooling.rig.model import CHECKPOINT, LEVELS, GearSpec, Problems, RigModel, Tag
-from fluxrig_tooling.rig.units import parse_secret
+from fluxrig_tooling.wording.units import parse_secret
 
 DEFAULT_PORT = 1883
 MAX_KEEPALIVE_S = 65_535

@@ -16,7 +16,7 @@ from fluxrig_tooling.rig.lower.io_modbus.point import Point
 from fluxrig_tooling.rig.lower.io_modbus.polls import Poll, read_polls
 from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
 from fluxrig_tooling.rig.model import GearSpec, Problems
-from fluxrig_tooling.rig.units import duration_text
+from fluxrig_tooling.wording.units import duration_text
 
 LONGEST_DEADLINE_US = 1 << 28
 """The runtime takes every deadline that is farther away for this far away, because its clock wraps."""

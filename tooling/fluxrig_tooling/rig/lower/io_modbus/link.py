@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fluxrig_tooling.rig.model import GearSpec, Problems
-from fluxrig_tooling.rig.suggest import listed, nearest
-from fluxrig_tooling.rig.units import duration_text
+from fluxrig_tooling.wording.suggest import listed, nearest
+from fluxrig_tooling.wording.units import duration_text
 
 TCP, RTU, RTU_OVER_TCP = "tcp", "rtu", "rtu+tcp"
 

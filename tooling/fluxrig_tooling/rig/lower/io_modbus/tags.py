@@ -8,7 +8,7 @@ from fluxrig_tooling.rig.lower.io_modbus.point import Point
 from fluxrig_tooling.rig.lower.io_modbus.tag_spec import TagSpec
 from fluxrig_tooling.rig.lower.io_modbus.writes import read_write
 from fluxrig_tooling.rig.model import GearSpec, Problems, Tag
-from fluxrig_tooling.rig.suggest import did_you_mean
+from fluxrig_tooling.wording.suggest import did_you_mean
 
 DEFAULT_GROUP = "default"
 """The group of the tags that name none."""

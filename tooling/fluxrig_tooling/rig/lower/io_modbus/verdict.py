@@ -7,8 +7,8 @@ from fluxrig_tooling.rig.lower.io_modbus.bustime import time_text
 from fluxrig_tooling.rig.lower.io_modbus.lines import Line
 from fluxrig_tooling.rig.lower.io_modbus.polls import Poll
 from fluxrig_tooling.rig.model import Problems
-from fluxrig_tooling.rig.suggest import listed
-from fluxrig_tooling.rig.units import DURATIONS, duration_text
+from fluxrig_tooling.wording.suggest import listed
+from fluxrig_tooling.wording.units import DURATIONS, duration_text
 
 BAUDS = (9600, 19_200, 38_400, 57_600, 115_200)
 """What devices usually offer."""

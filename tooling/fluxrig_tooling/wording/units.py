@@ -1,4 +1,4 @@
-"""What rig files write with a unit: durations, sizes, percentages, and secrets by name.
+"""What is written with a unit, in rig files and options: durations, sizes, percentages, and secrets by name.
 
 Each `parse_…` raises LocalError that says what was expected and what was found.
 """

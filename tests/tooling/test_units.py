@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxrig.errors import LocalError
-from fluxrig_tooling.rig.units import duration_text, parse_duration, parse_percent, parse_secret, parse_size
+from fluxrig_tooling.wording.units import duration_text, parse_duration, parse_percent, parse_secret, parse_size
 
 MS = {"ms": 1, "s": 1000, "m": 60 * 1000, "h": 3600 * 1000, "d": 24 * 3600 * 1000}
 BYTES = {"B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3, "TB": 1000**4}

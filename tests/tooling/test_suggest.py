@@ -2,7 +2,7 @@
 
 import pytest
 
-from fluxrig_tooling.rig.suggest import did_you_mean, listed, nearest
+from fluxrig_tooling.wording.suggest import did_you_mean, listed, nearest
 
 TYPES = ["console", "filter", "io_modbus", "uns"]
 

@@ -1,0 +1,1 @@
+"""How names and quantities are written, in files and in messages."""
