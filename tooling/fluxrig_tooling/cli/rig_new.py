@@ -101,7 +101,7 @@ def _report(imported: Imported, output: Path, source: Path, as_json: bool) -> No
 
 
 def _starter(link: str, name: str) -> str:
-    from fluxrig_tooling import rig
+    import fluxrig_tooling.rig as rig
 
     text = (Path(rig.__file__).parent / "examples" / STARTER).read_text(encoding="utf-8")
     text = text.replace("name: minimal", f"name: {name}")
