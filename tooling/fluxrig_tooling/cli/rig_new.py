@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,9 +102,7 @@ def _report(imported: Imported, output: Path, source: Path, as_json: bool) -> No
 
 
 def _starter(link: str, name: str) -> str:
-    import fluxrig_tooling.rig as rig
-
-    text = (Path(rig.__file__).parent / "examples" / STARTER).read_text(encoding="utf-8")
+    text = (files("fluxrig_tooling.rig") / "examples" / STARTER).read_text(encoding="utf-8")
     text = text.replace("name: minimal", f"name: {name}")
     return text.replace("tcp://127.0.0.1:5020", link) if link else text
 
