@@ -75,13 +75,21 @@ class Context:
         self._ports = ports
 
     def message(
-        self, data: dict, meta: dict, raw: bytes | None = None, ts: int | None = None, port: str = "out", cause=None
+        self,
+        data: dict,
+        meta: dict,
+        raw: bytes | None = None,
+        ts: int | None = None,
+        port: str = "out",
+        cause: FluxMsg | None = None,
+        flags: int = 0,
+        hop_ns: int | None = None,
     ) -> FluxMsg:
-        """A new event entering the rig here, with its own trace; or, with the message that is its `cause`, with the
-        trace of that, and `ref_id` pointing at it.
+        """A new event, entering the rig here. With `cause` it has the trace of that message, and its `ref_id` points
+        there; else a trace of its own.
 
         `meta` must hold `machine.id`: take `ctx.meta(...)` once and pass the same dict for every message of one kind.
-        `ts` is the source time in Unix ns, now by default.
+        `ts` is the source time in Unix ns, now by default; `hop_ns` when it leaves by `port`, `ts` by default.
         """
         ids = self._rack.ids
         event_id = ids.mint()
@@ -96,8 +104,9 @@ class Context:
             data,
             ts,
             NIL_ID if cause is None else cause.id,
-            raw=raw,
-            path=((self.gear_id, self._ports[port], ts),),
+            flags,
+            raw,
+            ((self.gear_id, self._ports[port], ts if hop_ns is None else hop_ns),),
             mint=ids.mint,
         )
 

@@ -86,6 +86,23 @@ class FluxMsg:
             self.mint,
         )
 
+    def replace(self, meta: dict, path: tuple | None = None, trace: str | None = None) -> "FluxMsg":
+        """The same event in another envelope: its id stays, and what is not given. The cached `wire` does not."""
+        return FluxMsg(
+            self.id,
+            self.trace if trace is None else trace,
+            self.src_id,
+            meta,
+            self.data,
+            self.ts,
+            self.ref_id,
+            self.flags,
+            self.raw,
+            self.path if path is None else path,
+            None,
+            self.mint,
+        )
+
     def quality(self, tag: str) -> str:
         """`good`, or `bad:<reason>`."""
         return self.meta.get("q." + tag, GOOD)

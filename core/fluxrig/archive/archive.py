@@ -234,7 +234,7 @@ class Archive:
 
         if self._dead_letters is None:
             self._dead_letters = DeadLetters(self._host, self.journal.machine)
-        await self._dead_letters.bury(self.codec, msg, reason, wire)  # type: ignore[attr-defined] # as above
+        await self._dead_letters.add(self.codec, msg, reason, wire)  # type: ignore[attr-defined] # as above
 
     async def _open(self) -> None:
         try:

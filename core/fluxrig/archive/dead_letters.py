@@ -23,15 +23,14 @@ class DeadLetters:
         self._wall_ns = host.clock.wall_ns
         self._turn = asyncio.Lock()  # wires give up messages each in a task of its own
 
-    async def bury(self, codec, msg: FluxMsg, reason: str, wire: str) -> None:
+    async def add(self, codec, msg: FluxMsg, reason: str, wire: str) -> None:
         """Write `msg`, with `error` and `dead.wire` in its meta: durable when this returns, else FluxError."""
         meta = dict(msg.meta)
         meta["error"] = reason
         meta["dead.wire"] = wire
-        path = (msg.id, msg.trace, msg.src_id, meta, msg.data, msg.ts, msg.ref_id, msg.flags, msg.raw, msg.path)
-        wire_form = codec.encode(FluxMsg(*path))
+        data = codec.encode(msg.replace(meta))
         async with self._turn:
-            await self._write(wire_form)
+            await self._write(data)
 
     async def close(self) -> None:
         """Seal what was written, and release the folder."""
@@ -51,7 +50,7 @@ class DeadLetters:
         try:
             await journal.commit()
         except BaseException:
-            # Whoever asked does so again; until then it is nobody's.
+            # The caller tries again with the same message: kept here, it would be written twice.
             journal.forget(journal.pending_bytes)
             raise
 

@@ -1,4 +1,4 @@
-"""What the archive writes into the meta of a message, and the copies of messages that carry it."""
+"""What the archive writes into the meta of a message, and messages that carry it."""
 
 from binascii import hexlify
 
@@ -29,14 +29,14 @@ def at_position(msg: FluxMsg, position: int, head: str) -> FluxMsg:
     meta = dict(msg.meta)
     meta[POSITION] = str(position)
     meta[HEAD] = head
-    return _copy(msg, msg.trace, meta, msg.path)
+    return msg.replace(meta)
 
 
 def marked_volatile(msg: FluxMsg) -> FluxMsg:
     """`msg`, the same event, with the mark of one that is not on the medium."""
     meta = dict(msg.meta)
     meta[VOLATILE] = "1"
-    return _copy(msg, msg.trace, meta, msg.path)
+    return msg.replace(meta)
 
 
 def with_hop(msg: FluxMsg, gear_id: bytes, port_id: bytes, now_ns: int) -> FluxMsg:
@@ -45,11 +45,4 @@ def with_hop(msg: FluxMsg, gear_id: bytes, port_id: bytes, now_ns: int) -> FluxM
     if POSITION in meta or VOLATILE in meta:
         meta = {key: value for key, value in meta.items() if key not in _MARKS}
     trace = msg.trace or hexlify(msg.id).decode()
-    return _copy(msg, trace, meta, msg.path + ((gear_id, port_id, now_ns),))
-
-
-def _copy(msg: FluxMsg, trace: str, meta: dict, path: tuple) -> FluxMsg:
-    """The same event, to be encoded anew."""
-    return FluxMsg(
-        msg.id, trace, msg.src_id, meta, msg.data, msg.ts, msg.ref_id, msg.flags, msg.raw, path, None, msg.mint
-    )
+    return msg.replace(meta, msg.path + ((gear_id, port_id, now_ns),), trace)

@@ -68,10 +68,8 @@ class Correlator(Gear):
 
     def send(self, port: str, data: dict, meta: dict, ts: int | None = None, flags: int = 0, cause=None) -> None:
         """Archive an event of our own, which leaves by `port`. What the archive does not take is counted."""
-        msg = self._ctx.message(data, meta, ts=ts, port=port, cause=cause)
-        msg.flags = flags
         # The hop is now, also where the source time of the parts is past.
-        msg.path = ((self._id, self._ctx.port_id(port), self._clock.wall_ns()),)
+        msg = self._ctx.message(data, meta, ts=ts, port=port, cause=cause, flags=flags, hop_ns=self._clock.wall_ns())
         try:
             self._archive.append(msg, getattr(self, port))
         except FluxError as exc:
