@@ -80,7 +80,7 @@ def _wire_up(rack, rig: dict) -> None:
     guards: dict = {}
     if senders:
         # Whatever the rig says: what was not archived does not leave.
-        from fluxrig.invariant import check_archived
+        from fluxrig.archive.invariant import check_archived
 
         check_archived(stations, rig["wires"], senders)
         allows = rack.archive.allows if rack.archive is not None else _allows_nothing
@@ -103,7 +103,7 @@ def _deliveries(rack, rig: dict) -> list:
 
 def _guarantee(rack, gears: list, wire):
     """What takes the messages of a guaranteed wire. Its code is loaded only where there is one."""
-    from fluxrig.guaranteed import GuaranteedWire
+    from fluxrig.archive.guaranteed import GuaranteedWire
 
     if rack.archive is None:
         raise LocalError("a rig with guaranteed wires needs `archive`: compile it again with this release")

@@ -5,10 +5,10 @@ import asyncio
 from fake_archive import FakeArchive
 from probes import id_of
 
+from fluxrig.archive.guaranteed import GuaranteedWire
 from fluxrig.bus import Station
 from fluxrig.errors import TransientError
 from fluxrig.gear import Gear
-from fluxrig.guaranteed import GuaranteedWire
 from fluxrig.msg import FluxMsg
 from fluxrig_ports.memory import MemoryHost
 

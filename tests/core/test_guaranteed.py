@@ -5,9 +5,9 @@ from fake_archive import FakeArchive
 from guaranteed_bench import IDS, Archiving, Batches, Bench, ByOne, Recalling, Watching, message
 from probes import id_of
 
+from fluxrig.archive.guaranteed import cursor_id
 from fluxrig.errors import LocalError
 from fluxrig.gear import Gear
-from fluxrig.guaranteed import cursor_id
 
 
 class Hanging(Gear):

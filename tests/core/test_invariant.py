@@ -1,9 +1,9 @@
 from expect import raises
 
+from fluxrig.archive.invariant import check_archived
 from fluxrig.bus import Station
 from fluxrig.errors import LocalError
 from fluxrig.gear import Gear
-from fluxrig.invariant import check_archived
 
 
 class Plain(Gear):

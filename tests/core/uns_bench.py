@@ -4,9 +4,9 @@ import json
 
 from probes import gear, gear_of, id_of, rig, settings
 
-from fluxrig import guaranteed, wiring
+from fluxrig import wiring
 from fluxrig.archive import archive as archiving
-from fluxrig.archive import cursor, opening
+from fluxrig.archive import cursor, guaranteed, opening
 from fluxrig.gears.uns import history, uns
 from fluxrig.journal import recovery
 from fluxrig.rack import Rack

@@ -81,10 +81,9 @@ def serve(state: str, port: int) -> None:
     import os
     import signal
 
-    from fluxrig.archive import archive, cursor  # noqa: F401 # imported before the fork
+    from fluxrig.archive import archive, cursor, guaranteed  # noqa: F401 # imported before the fork
     from fluxrig.gears.correlator import correlator  # noqa: F401
     from fluxrig.gears.uns import uns  # noqa: F401
-    from fluxrig.guaranteed import GuaranteedWire  # noqa: F401
     from fluxrig_ports.cpython import mqtt  # noqa: F401
     from fluxrig_ports.cpython.host import CPythonHost
 
