@@ -22,10 +22,10 @@ from fluxrig.scalars import (
     TEXT,
     UINT,
     decimal_bytes,
+    encode_error,
     head,
     int_bytes,
     is_unicode,
-    refusal,
     text_bytes,
 )
 
@@ -296,7 +296,7 @@ def write(out: list, value, max_depth: int) -> None:
         out.append(raw)
     elif isinstance(value, (dict, list, tuple)):
         if not max_depth:
-            raise refusal("too many lists and maps inside one another")
+            raise encode_error("too many lists and maps inside one another")
         if isinstance(value, dict):
             out.append(head(MAP, len(value)))
             for encoded, key in sorted([(text_bytes(key), key) for key in value]):
@@ -308,7 +308,7 @@ def write(out: list, value, max_depth: int) -> None:
                 write_at(f"[{index}]", out, item, max_depth - 1)
     else:
         wanted = "bool, int, float, Decimal, text, bytes, None, list or map"
-        raise refusal(f"{type(value)} cannot be encoded (want {wanted})")
+        raise encode_error(f"{type(value)} cannot be encoded (want {wanted})")
 
 
 def write_at(key: str, out: list, value, max_depth: int) -> None:
@@ -317,4 +317,4 @@ def write_at(key: str, out: list, value, max_depth: int) -> None:
         write(out, value, max_depth)
     except LocalError as exc:
         path = exc.path
-        raise refusal(exc.reason, key + path if not path or path[0] == "[" else f"{key}.{path}") from None
+        raise encode_error(exc.reason, key + path if not path or path[0] == "[" else f"{key}.{path}") from None

@@ -22,7 +22,7 @@ from fluxrig import cbor
 from fluxrig.compat import exact_int
 from fluxrig.ids import NIL_ID
 from fluxrig.msg import FluxMsg
-from fluxrig.scalars import head, int_bytes, refusal, text_bytes
+from fluxrig.scalars import encode_error, head, int_bytes, text_bytes
 
 # Lowest and highest value of an integer.
 INT64 = (-1 << 63, (1 << 63) - 1)
@@ -56,7 +56,7 @@ class Codec:
         if msg.wire is None:
             wire = self._encode(msg)
             if len(wire) > self.max_size:
-                raise refusal(f"the message has {len(wire)} bytes, more than the {self.max_size} that may be sent")
+                raise encode_error(f"the message has {len(wire)} bytes, more than the {self.max_size} that may be sent")
             msg.wire = wire
         return msg.wire
 
@@ -118,7 +118,7 @@ class Codec:
         self._write(out, msg.meta, dict, "meta")
         for key in msg.meta:
             if not isinstance(msg.meta[key], str):
-                raise refusal(f"must be text, not {msg.meta[key]!r}", f"meta.{key}")
+                raise encode_error(f"must be text, not {msg.meta[key]!r}", f"meta.{key}")
         out.append(b"\x64path")
         self._write_path(out, msg.path)
         out += (b"\x65flags", _integer(msg.flags, UINT32, "flags"), b"\x65trace", _trace(msg.trace))
@@ -127,19 +127,19 @@ class Codec:
 
     def _write(self, out: list, value, kind, key: str) -> None:
         if not isinstance(value, kind):
-            raise refusal(f"must not be {type(value)}", key)
+            raise encode_error(f"must not be {type(value)}", key)
         cbor.write_at(key, out, value, self.max_depth - 1)
 
     def _write_path(self, out: list, path: tuple) -> None:
         if not isinstance(path, (tuple, list)):
-            raise refusal(f"must be a tuple of hops, not {type(path)}", "path")
+            raise encode_error(f"must be a tuple of hops, not {type(path)}", "path")
         if len(path) > self.max_hops:
-            raise refusal(f"{len(path)} hops are more than the {self.max_hops} that may be sent", "path")
+            raise encode_error(f"{len(path)} hops are more than the {self.max_hops} that may be sent", "path")
         out.append(head(cbor.ARRAY, len(path)))
         for index, hop in enumerate(path):
             where = f"path[{index}]"
             if not isinstance(hop, (tuple, list)) or len(hop) != 3:
-                raise refusal("a hop is (gear id, port id, Unix ns)", where)
+                raise encode_error("a hop is (gear id, port id, Unix ns)", where)
             gear, port, time = hop
             out += (b"\xa3\x61g", _id(gear, where + ".g"), b"\x61p", _id(port, where + ".p"))
             out += (b"\x61t", _integer(time, INT64, where + ".t"))
@@ -165,17 +165,17 @@ def is_trace(text: str) -> bool:
 
 def _id(value, where: str) -> bytes:
     if not isinstance(value, (bytes, bytearray, memoryview)) or len(value) != 16:
-        raise refusal(f"an id is 16 bytes, not {value!r}", where)
+        raise encode_error(f"an id is 16 bytes, not {value!r}", where)
     return b"\x50" + bytes(value)
 
 
 def _integer(value, limits: tuple, where: str) -> bytes:
     if not exact_int(value) or not limits[0] <= value <= limits[1]:
-        raise refusal(f"must be an integer within {limits[0]} to {limits[1]}, not {value!r}", where)
+        raise encode_error(f"must be an integer within {limits[0]} to {limits[1]}, not {value!r}", where)
     return int_bytes(value)
 
 
 def _trace(value) -> bytes:
     if not isinstance(value, str) or not is_trace(value):
-        raise refusal(f"a trace is 32 lowercase hex digits, or empty, not {value!r}", "trace")
+        raise encode_error(f"a trace is 32 lowercase hex digits, or empty, not {value!r}", "trace")
     return text_bytes(value)

@@ -32,7 +32,7 @@ def int_bytes(value: int) -> bytes:
         return head(UINT, value)
     if -1 << 64 <= value < 0:
         return head(NEGATIVE, -1 - value)
-    raise refusal("an integer beyond 64 bits cannot be encoded")
+    raise encode_error("an integer beyond 64 bits cannot be encoded")
 
 
 def decimal_bytes(value: Decimal) -> bytes:
@@ -40,28 +40,28 @@ def decimal_bytes(value: Decimal) -> bytes:
     exponent = value.exponent
     mantissa = value.mantissa
     if type(exponent) is not int or type(mantissa) is not int:
-        raise refusal(f"a Decimal is two integers, not {value!r}")
+        raise encode_error(f"a Decimal is two integers, not {value!r}")
     if -24 <= exponent < 0:  # in one byte, 0x20 to 0x37, as that of every common scale
         return (0xC4821F - exponent).to_bytes(3, "big") + int_bytes(mantissa)
     if not EXPONENT[0] <= exponent <= EXPONENT[1]:
-        raise refusal(f"the exponent {exponent} is not within {EXPONENT[0]} to {EXPONENT[1]}")
+        raise encode_error(f"the exponent {exponent} is not within {EXPONENT[0]} to {EXPONENT[1]}")
     return FRACTION + int_bytes(exponent) + int_bytes(mantissa)
 
 
 def text_bytes(text: str) -> bytes:
     """The encoding of text. LocalError when it is not text, or holds surrogates, which UTF-8 cannot."""
     if not isinstance(text, str):
-        raise refusal(f"a key must be text, not {text!r}")
+        raise encode_error(f"a key must be text, not {text!r}")
     try:
         raw = text.encode()
     except UnicodeError:
         raw = b""
     if len(raw) != len(text) and not is_unicode(text, len(raw)):
-        raise refusal("text with surrogates cannot be encoded")
+        raise encode_error("text with surrogates cannot be encoded")
     return head(TEXT, len(raw)) + raw
 
 
-def refusal(reason: str, path: str = "") -> LocalError:
+def encode_error(reason: str, path: str = "") -> LocalError:
     """The error to raise for the value at `path` of what is being encoded."""
     return LocalError(f"{path}: {reason}" if path else reason, path=path, reason=reason)
 
