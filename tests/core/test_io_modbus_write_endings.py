@@ -71,10 +71,10 @@ async def test_no_command_waits_longer_than_ticks_can_tell():
     bench = Bench(config(polls, address="gateway", writes=WRITES, expires_ms=24 * 3_600_000))
     await bench.run(10)
     line = bench.gear._line
-    await line._turns.take(None)
+    await line._turns.acquire(None)
     bench.source.emit({"safe": 1})
     await bench.run(300_000)
-    line._turns.give()
+    line._turns.release()
     await bench.run(100)
     assert bench.writes() == [] and bench.failures() == [("safe", 1, "not_sent")]
 

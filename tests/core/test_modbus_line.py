@@ -55,9 +55,9 @@ class Bench:
         except TransientError:
             pass  # the line has closed it
 
-    async def ask(self, requests, ms, even_resting=False):
+    async def ask(self, requests, ms, even_paused=False):
         """Ask, and let `ms` pass: what each of the requests got, its data or the reason why there is none."""
-        task = asyncio.create_task(self.line.ask(requests, None, None, even_resting))
+        task = asyncio.create_task(self.line.ask(requests, even_paused=even_paused))
         await self.clock.advance(ms)
         await task
         return [request.error.reason if request.error else request.data for request in requests]
@@ -117,12 +117,12 @@ async def test_a_unit_that_failed_early_is_not_asked_before_its_late_answer_can_
 
     bench = Bench("rtu", script)
     assert await bench.ask(reads(7, 1), TIMEOUT_MS // 10) == ["protocol_error"]
-    # After its rest, which is one timeout; and at once, for what cannot wait.
+    # After its pause, which is one timeout; and at once, for what cannot wait.
     await bench.clock.advance(TIMEOUT_MS)
     assert await bench.ask(reads(7, 2), 2 * TIMEOUT_MS) == [b"\0\2"]
 
 
-async def test_a_late_answer_meets_no_request_when_the_clock_steps_or_resting_is_no_excuse():
+async def test_a_late_answer_meets_no_request_when_the_clock_steps_or_a_pause_is_no_excuse():
     async def script(bench, stream):
         await stream.read(100)
         await bench.clock.sleep_ms(TIMEOUT_MS * 18 // 10)
@@ -130,11 +130,11 @@ async def test_a_late_answer_meets_no_request_when_the_clock_steps_or_resting_is
         await stream.read(100)
         await stream.write(rtu_answer(7, 2))
 
-    for step_s, even_resting in ((3600, False), (-3600, False), (0, True)):
+    for step_s, even_paused in ((3600, False), (-3600, False), (0, True)):
         bench = Bench("rtu", script)
         assert await bench.ask(reads(7, 1), TIMEOUT_MS) == ["timeout"]
         bench.clock.step_wall(step_s * 1_000_000_000)
-        assert await bench.ask(reads(7, 2), 2 * TIMEOUT_MS, even_resting) == [b"\0\2"], step_s
+        assert await bench.ask(reads(7, 2), 2 * TIMEOUT_MS, even_paused) == [b"\0\2"], step_s
 
 
 async def test_another_unit_is_asked_meanwhile():

@@ -59,7 +59,7 @@ async def test_who_waits_for_a_late_answer_does_not_hold_up_the_others():
 
     bench = Bench("rtu", script)
     assert await bench.ask(reads(7, 1), TIMEOUT_MS) == ["timeout"]
-    waiting = asyncio.create_task(bench.line.ask(reads(7, 2), None, None, True))
+    waiting = asyncio.create_task(bench.line.ask(reads(7, 2), even_paused=True))
     await bench.clock.advance(1)
     assert await bench.ask(reads(8, 3), 1) == [b"\0\3"]
     await bench.clock.advance(2 * TIMEOUT_MS)

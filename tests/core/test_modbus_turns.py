@@ -20,19 +20,19 @@ class Bench:
         return self.clock.ticks_add(self.clock.ticks_us(), ms * 1000)
 
     async def use(self, name, deadline):
-        await self.turns.take(deadline)
+        await self.turns.acquire(deadline)
         self.order.append(name)
-        self.turns.give()
+        self.turns.release()
 
     async def queue(self, *users):
-        """Let `users`, (name, deadline) each, come while somebody has the turn, who then gives it."""
-        await self.turns.take(None)
+        """Let `users`, (name, deadline) each, come while somebody has the turn, who then releases it."""
+        await self.turns.acquire(None)
         tasks = []
         for name, deadline in users:
             tasks.append(asyncio.create_task(self.use(name, deadline)))
             await settle()
         assert self.order == []
-        self.turns.give()
+        self.turns.release()
         for task in tasks:
             await task
         return self.order
@@ -43,7 +43,7 @@ async def settle():
         await asyncio.sleep(0)
 
 
-async def test_a_free_turn_is_taken_at_once_and_again():
+async def test_a_free_turn_is_acquired_at_once_and_again():
     bench = Bench()
     for _ in range(3):
         await bench.use("a", None)
@@ -77,7 +77,7 @@ async def test_equals_come_in_the_order_of_their_asking():
 async def test_the_holder_learns_whether_somebody_more_urgent_waits():
     bench = Bench()
     near, far = bench.at(100), bench.at(500)
-    await bench.turns.take(near)
+    await bench.turns.acquire(near)
     assert not bench.turns.is_wanted(near)
     waiting = asyncio.create_task(bench.use("a", near))
     await settle()
@@ -88,7 +88,7 @@ async def test_the_holder_learns_whether_somebody_more_urgent_waits():
     await settle()
     assert bench.turns.is_wanted(near)
     assert not bench.turns.is_wanted(None), "writes do not overtake writes"
-    bench.turns.give()
+    bench.turns.release()
     await waiting
     await writing
     assert bench.order == ["write", "a"]
@@ -96,13 +96,13 @@ async def test_the_holder_learns_whether_somebody_more_urgent_waits():
 
 async def test_whoever_gives_up_waiting_leaves_the_queue():
     bench = Bench()
-    await bench.turns.take(None)
+    await bench.turns.acquire(None)
     gone = asyncio.create_task(bench.use("gone", None))
     stays = asyncio.create_task(bench.use("stays", bench.at(100)))
     await settle()
     gone.cancel()
     await raises_async(asyncio.CancelledError, gone)
-    bench.turns.give()
+    bench.turns.release()
     await stays
     assert bench.order == ["stays"]
     assert not bench.turns.is_wanted(bench.at(1000))
@@ -110,11 +110,11 @@ async def test_whoever_gives_up_waiting_leaves_the_queue():
 
 async def test_a_turn_handed_to_whoever_is_cancelled_goes_on_to_the_next():
     bench = Bench()
-    await bench.turns.take(None)
+    await bench.turns.acquire(None)
     gone = asyncio.create_task(bench.use("gone", None))
     stays = asyncio.create_task(bench.use("stays", bench.at(100)))
     await settle()
-    bench.turns.give()  # to the first, which is cancelled before it runs
+    bench.turns.release()  # to the first, which is cancelled before it runs
     gone.cancel()
     await raises_async(asyncio.CancelledError, gone)
     await stays

@@ -11,7 +11,7 @@ one unit when it does not answer. A silent unit costs its neighbours one timeout
 from fluxrig.compat import TYPE_CHECKING
 from fluxrig.errors import FluxError, RemoteError, TransientError
 from fluxrig.modbus.request import Request
-from fluxrig.modbus.rest import Rest
+from fluxrig.modbus.retry_pause import RetryPause
 from fluxrig.modbus.turns import Turns
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Line:
         self._stream: Stream | None = None
         self._connected_before = False
         self._alive = False  # an answer has come over this connection since the last timeout
-        self._link = Rest(config["reconnect_min_ms"], config["reconnect_max_ms"])
+        self._link = RetryPause(config["reconnect_min_ms"], config["reconnect_max_ms"])
         self._units: dict = {}
         self._late: dict = {}  # {unit id: ticks until which it may still answer what it did not}, if that does harm
         self._next = 0  # of the requests that are being asked, the first that was not sent
@@ -85,14 +85,14 @@ class Line:
     def expect_unit(self, unit_id: int) -> None:
         """Make the unit known, so that the line knows how many share it."""
         if unit_id not in self._units:
-            self._units[unit_id] = Rest(self._first_pause_ms(), self._config["reconnect_max_ms"])
+            self._units[unit_id] = RetryPause(self._first_pause_ms(), self._config["reconnect_max_ms"])
 
-    async def ask(self, requests: list, deadline: int | None = None, guard=None, even_resting: bool = False) -> None:
+    async def ask(self, requests: list, deadline: int | None = None, guard=None, even_paused: bool = False) -> None:
         """Ask `requests`, all of one unit, in order; each ends in its `take` or its `fail`.
 
         Waits for its turns: `deadline` (ticks) says how urgent it is, None goes ahead of all that have one. Then each
         request waits at most the timeout, and once the connect timeout. `guard()`, called right before anything is
-        sent, may raise a LineError to call it off. `even_resting`: try also what is being left alone.
+        sent, may raise a LineError to call it off. `even_paused`: try also what is being left alone.
         """
         unit_id = requests[0].unit_id
         self.expect_unit(unit_id)
@@ -100,15 +100,17 @@ class Line:
         unit = self._units[unit_id]
         at = 0
         while at < len(requests):
-            await self._turns.take(deadline)
+            await self._turns.acquire(deadline)
             late = None
             try:
-                if unit_id in self._late and (even_resting or not unit.is_on(self._clock.wall_ns())):
+                if unit_id in self._late and (even_paused or not unit.is_on(self._clock.wall_ns())):
                     late = self._late_until(unit_id)
                 if late is None:
-                    at = await self._ask_some(unit, requests, at, deadline, guard, even_resting)
+                    at = await self._ask_some(
+                        unit, requests, at, deadline=deadline, guard=guard, even_paused=even_paused
+                    )
             finally:
-                self._turns.give()
+                self._turns.release()
             if late is not None:
                 await self._clock.sleep_until(late)  # while the others have their turns
 
@@ -118,16 +120,16 @@ class Line:
         if stream is not None:
             await stream.close()
 
-    async def _ask_some(self, unit: Rest, requests: list, at: int, deadline, guard, even_resting: bool) -> int:
+    async def _ask_some(self, unit: RetryPause, requests: list, at: int, deadline, guard, even_paused: bool) -> int:
         """Ask requests from index `at` on, until somebody more urgent waits. The index of the first not asked."""
         self._next = at
         try:
-            if unit.reason is not None and not even_resting and unit.is_on(self._clock.wall_ns()):
+            if unit.reason is not None and not even_paused and unit.is_on(self._clock.wall_ns()):
                 raise LineError(unit.why, reason=unit.reason)
             if guard:
                 guard()
             is_reused = await self._is_open(requests[at])
-            stream = self._stream or await self._connect(even_resting)
+            stream = self._stream or await self._connect(even_paused)
             if guard:
                 guard()
             requests[at].sent = True
@@ -152,7 +154,7 @@ class Line:
         finally:
             self._unanswered()  # whoever was cancelled leaves nothing under way
 
-    async def _converse(self, stream: "Stream", unit: Rest, requests: list, deadline) -> None:
+    async def _converse(self, stream: "Stream", unit: RetryPause, requests: list, deadline) -> None:
         """Exchange requests and answers, and judge how that ended: the stream is kept or dropped."""
         keep = False
         self._heard = False
@@ -182,7 +184,7 @@ class Line:
             if not keep:
                 await self._drop()
 
-    async def _exchange(self, stream: "Stream", unit: Rest, requests: list, deadline: int | None) -> None:
+    async def _exchange(self, stream: "Stream", unit: RetryPause, requests: list, deadline: int | None) -> None:
         """Send requests from index `self._next` on, keeping that up to date, and take the answers to them.
 
         Sets `self._heard` while only a part of an answer has come, and `self._alive` with each answer. Ends when all
@@ -224,8 +226,8 @@ class Line:
                 return False
         return True
 
-    async def _connect(self, even_resting: bool) -> "Stream":
-        if self._link.is_on(self._clock.wall_ns()) and not even_resting:
+    async def _connect(self, even_paused: bool) -> "Stream":
+        if self._link.is_on(self._clock.wall_ns()) and not even_paused:
             raise LineError(self._link.why, reason=self._link.reason)
         config = self._config
         try:
@@ -259,7 +261,7 @@ class Line:
         for unit in self._units.values():
             unit.known = False  # each of them tells when it answers again
 
-    def _failed(self, unit: Rest, requests: list, reason: str, why: str) -> LineError:
+    def _failed(self, unit: RetryPause, requests: list, reason: str, why: str) -> LineError:
         """Take note of a failure of one unit; the error to raise for it."""
         if unit.failed(reason, why, self._clock.wall_ns()):
             self._log("warning", f"{self._called(requests)}: {why}; values are bad:{reason} until it answers")

@@ -11,7 +11,7 @@ from fluxrig.errors import RemoteError
 from fluxrig.modbus.line import Line, Lost, Unanswered, Unreachable
 from fluxrig.modbus.pdu import GATEWAY_CODES, ExceptionResponse
 from fluxrig.modbus.request import Request
-from fluxrig.modbus.rest import Rest
+from fluxrig.modbus.retry_pause import RetryPause
 from fluxrig.modbus.rtu import BROADCAST, MAX_FRAME, Receiver, frame
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class RtuLine(Line):
         self._local_echo = config["local_echo"]
         self._ready_at: int | None = None
 
-    async def _exchange(self, stream: "Stream", unit: Rest, requests: list, deadline: int | None) -> None:
+    async def _exchange(self, stream: "Stream", unit: RetryPause, requests: list, deadline: int | None) -> None:
         first = self._next
         for index in range(first, len(requests)):
             self._next = index
@@ -131,7 +131,7 @@ class RtuLine(Line):
         return self._timeout_us + (len(request.frame) + answer_size) * self._byte_us
 
     def _late_until(self, unit_id: int) -> int | None:
-        # Its rest is longer nearly always. Not after a step of the wall clock, a failure before the timeout, or the end
+        # Its pause is nearly always longer. Not after a step of the wall clock, a failure before the timeout, or the end
         # of whoever asked; nor for what is asked all the same. A new connection makes no difference to the unit.
         late: int = self._late[unit_id]
         left_us = self._clock.ticks_diff(late, self._clock.ticks_us())

@@ -117,7 +117,7 @@ class Transactions:
             rest = data[at:]
             used, transaction_id, unit_id, pdu = unframe(rest)
             while used:
-                self._settle(transaction_id, unit_id, pdu)
+                self._resolve(transaction_id, unit_id, pdu)
                 rest = rest[used:]
                 used, transaction_id, unit_id, pdu = unframe(rest)
             self._rest = rest
@@ -148,7 +148,7 @@ class Transactions:
         """There is a new connection, over which nothing has come yet."""
         self._rest = b""
 
-    def _settle(self, transaction_id: int, unit_id: int, pdu: bytes) -> None:
+    def _resolve(self, transaction_id: int, unit_id: int, pdu: bytes) -> None:
         entry = self._entry(transaction_id)
         if entry is None:
             if (self._last - transaction_id) & 0xFFFF >= self._used:

@@ -2,7 +2,7 @@
 
 from fluxrig.compat import TYPE_CHECKING
 from fluxrig.modbus.line import Line, Lost, Unanswered, Unreachable
-from fluxrig.modbus.rest import Rest
+from fluxrig.modbus.retry_pause import RetryPause
 from fluxrig.modbus.tcp import MAX_FRAME, Transactions
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class TcpLine(Line):
         self._read_limit = MAX_FRAME * self._window
         self._ready_at: int | None = None
 
-    async def _exchange(self, stream: "Stream", unit: Rest, requests: list, deadline: int | None) -> None:
+    async def _exchange(self, stream: "Stream", unit: RetryPause, requests: list, deadline: int | None) -> None:
         clock = self._clock
         transactions = self._transactions
         under_way = transactions.under_way

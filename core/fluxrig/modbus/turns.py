@@ -7,8 +7,14 @@ keep (Liu and Layland 1973), and nobody waits for ever, because a deadline that 
 import asyncio
 
 
+class _Turn(asyncio.Event):
+    """What one task waits for: set once it has been handed the turn."""
+
+    deadline: int | None = None
+
+
 class Turns:
-    """One holder at a time. `take` waits for the turn, `give` hands it to the most urgent of those who wait.
+    """One holder at a time. `acquire` waits for the turn, `release` hands it to the most urgent of those who wait.
 
     A deadline is in ticks of `clock`; None is ahead of every deadline, and such turns come in the order of their
     asking.
@@ -16,39 +22,39 @@ class Turns:
 
     def __init__(self, clock):
         self._clock = clock
-        self._taken = False
-        self._waiting: list = []  # [deadline, event, whether it was handed the turn]
+        self._held = False
+        self._waiting: list[_Turn] = []  # in the order of their asking
 
-    async def take(self, deadline: int | None) -> None:
-        if not self._taken:
-            self._taken = True
+    async def acquire(self, deadline: int | None) -> None:
+        if not self._held:
+            self._held = True
             return
-        waiter: list = [deadline, asyncio.Event(), False]
-        self._waiting.append(waiter)
+        turn = _Turn()
+        turn.deadline = deadline
+        self._waiting.append(turn)
         try:
-            await waiter[1].wait()
+            await turn.wait()
         except BaseException:
-            if waiter[2]:
-                self.give()
+            if turn.is_set():
+                self.release()
             else:
-                self._waiting.remove(waiter)
+                self._waiting.remove(turn)
             raise
 
-    def give(self) -> None:
+    def release(self) -> None:
         if not self._waiting:
-            self._taken = False
+            self._held = False
             return
         first = self._waiting[0]
-        for waiter in self._waiting:
-            if self._is_before(waiter[0], first[0]):
-                first = waiter
+        for turn in self._waiting:
+            if self._is_before(turn.deadline, first.deadline):
+                first = turn
         self._waiting.remove(first)
-        first[2] = True
-        first[1].set()
+        first.set()
 
     def is_wanted(self, deadline: int | None) -> bool:
         """Whether somebody waits who is more urgent than the holder, whose deadline is this one."""
-        return any([self._is_before(waiter[0], deadline) for waiter in self._waiting])
+        return any([self._is_before(turn.deadline, deadline) for turn in self._waiting])
 
     def _is_before(self, one: int | None, other: int | None) -> bool:
         if one is None or other is None:

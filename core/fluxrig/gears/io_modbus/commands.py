@@ -128,10 +128,10 @@ class Commands:
 
         outcome = "internal error"
         try:
-            await self._line.ask([request], None, in_time_and_connected)
+            await self._line.ask([request], guard=in_time_and_connected)
             if plan.idempotent and request.sent and request.error is not None and _is_open(request.error):
                 again = Write(plan.unit_id, request.pdu)
-                await self._line.ask([again], None, in_time, True)
+                await self._line.ask([again], guard=in_time, even_paused=True)
                 # A device that is busy with the first may refuse the second, which says nothing about the first.
                 if again.sent and (again.error is None or _is_open(again.error)):
                     request = again
@@ -179,7 +179,7 @@ class Commands:
             if pause_ms:
                 await self._clock.sleep_ms(pause_ms)
             look = Request(plan.unit_id, read_request(*plan.read_back))
-            await self._line.ask([look], None, None, True)
+            await self._line.ask([look], even_paused=True)
             if look.data is not None:
                 found = look.data
             elif not isinstance(look.error, ExceptionResponse):  # one that is busy may answer the next

@@ -37,7 +37,7 @@ class Session:
         waiting = list(requests)
         for _ in range(1 + self._retries):
             if waiting:
-                await self.line.ask(waiting, None, None, True)
+                await self.line.ask(waiting, even_paused=True)
             waiting = [each for each in waiting if isinstance(each.error, LineError) and each.repeatable]
 
 

@@ -1,7 +1,7 @@
-"""Leaving alone, for a while, what does not answer."""
+"""How long what does not answer is left alone before the next attempt."""
 
 
-class Rest:
+class RetryPause:
     """Pauses that double with every failure, from a minimum to a maximum, and start over with a success.
 
     `reason` and `why` are those of the first failure since the last success, as a word and as a sentence; None and ""
