@@ -75,7 +75,7 @@ class Archive:
     )
 
     def __init__(self, host, ids, machine: str, settings: dict):
-        self.journal = Journal(host.volume("archive"), machine, host.clock.wall_ns, host.entropy, 0)
+        self.journal = Journal(host.volume("archive"), machine, host.clock.wall_ns, host.entropy)
         self.codec = host.codec(ids.mint)
         self.entries: list[Entry] = []
         self.gone = 0

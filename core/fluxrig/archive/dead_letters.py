@@ -18,7 +18,7 @@ class DeadLetters:
 
     def __init__(self, host, machine: str):
         self._volume = host.volume(FOLDER)
-        self._journal = Journal(self._volume, machine, host.clock.wall_ns, host.entropy, 0)
+        self._journal = Journal(self._volume, machine, host.clock.wall_ns, host.entropy)
         self._limits: Limits | None = None
         self._wall_ns = host.clock.wall_ns
         self._turn = asyncio.Lock()  # wires give up messages each in a task of its own

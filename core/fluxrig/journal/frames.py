@@ -142,8 +142,24 @@ class Header:
         return Header(journal, first, created, previous, end, head, machine)
 
 
+class Tail:
+    """Where a segment ends: its `first` position, the `end` in bytes, the chain's `head` there. What the header of the
+    next one says of it."""
+
+    __slots__ = ("end", "first", "head")
+
+    def __init__(self, first: int, end: int, head: bytes):
+        self.first = first
+        self.end = end
+        self.head = head
+
+
+NO_TAIL = Tail(0, 0, NO_HEAD)
+"""Before the first segment."""
+
+
 class Segment:
-    """One file of the journal, named by its `first` position. `end`: the bytes of it that count."""
+    """One file of the journal, named by its `first` position. `end`: the bytes of it that count; `created`: Unix ns."""
 
     __slots__ = ("created", "end", "first")
 

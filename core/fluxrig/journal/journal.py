@@ -1,6 +1,6 @@
 """The writing end of a journal: messages in, groups made durable together, one chain through all segments.
 
-    journal = Journal(volume, "press-1", clock.wall_ns, host.entropy)
+    journal = Journal(volume, "press-1", clock.wall_ns, host.entropy, 1 << 20)
     recovery = await journal.open()
     journal.append(wire)
     first, last = await journal.commit()      # these positions survive a power cut now: last == journal.durable
@@ -20,10 +20,11 @@ from fluxrig.journal.frames import (
     LINK,
     LINK_SIZE,
     MAX_BODY,
-    NO_HEAD,
+    NO_TAIL,
     SEAL,
     Header,
     Segment,
+    Tail,
     chain,
     message_frames,
     pack_frame,
@@ -33,6 +34,7 @@ from fluxrig.journal.frames import (
 
 if TYPE_CHECKING:
     from fluxrig.host import Appender
+    from fluxrig.journal.removal import RemovedRange
 
 
 class Journal:
@@ -41,14 +43,16 @@ class Journal:
     durable   the last position that no power cut can take; 0 when there is none
     head      of the chain, there; time: Unix ns of that link
     pending   messages that wait; in_flight: those that are being written; pending_bytes: of both, with their frames
-    segments  oldest first; of those that are removed nothing is left but the stub
+    segments  oldest first; a removed one leaves only its entry in the stub
+    removed   the newest entry of the stub, `removal.RemovedRange`; None without one
     cursors   {id: position}, as they will be written with the next group
+    segment_bytes  a segment ends before it is longer; to be set before the first commit, where it depends on the disk
     """
 
     MAX_GROUP = 1 << 20
     """Bytes of one group, unless a single message has more: what a reader must hold at once."""
 
-    def __init__(self, volume, machine: str, wall_ns, entropy, segment_bytes: int):
+    def __init__(self, volume, machine: str, wall_ns, entropy, segment_bytes: int = 0):
         self.volume = volume
         self.machine = machine
         self.id = b""
@@ -57,12 +61,12 @@ class Journal:
         self.time = 0
         self.segments: list[Segment] = []
         self.cursors: dict = {}
-        self.removed: list = []  # the newest entry of the stub, see `fluxrig.journal.removal`
+        self.removed: RemovedRange | None = None
         self.segment_bytes = segment_bytes
         self.in_flight = 0
         self._wall_ns = wall_ns
         self._entropy = entropy
-        self._before: tuple = (0, 0, NO_HEAD)  # what the header of the last segment says of the one before
+        self._before = NO_TAIL  # of the segment before the last one
         self._empty = 0  # first position of a file that has cursors and no message, and is not in `segments`
         self._appender: Appender | None = None
         self._pending: list = []  # bodies of frames
@@ -102,7 +106,7 @@ class Journal:
         return recovery
 
     def append(self, data: bytes) -> None:
-        """Take a message, as bytes that nobody changes any more. LocalError when it is too long for a frame."""
+        """Take a message, as bytes that nobody changes any more. LocalError when they are more than `MAX_BODY`."""
         if len(data) > MAX_BODY:
             raise LocalError(f"a message of {len(data)} bytes is longer than the {MAX_BODY} of a record")
         self._pending.append(data)
@@ -222,7 +226,8 @@ class Journal:
         if not replaces:
             await self.volume.remove(name)  # what a write that failed has left
         created = self._wall_ns()
-        header = Header(self.id, first, created, self._before[0], self._before[1], self._before[2], self.machine).pack()
+        before = self._before
+        header = Header(self.id, first, created, before.first, before.end, before.head, self.machine).pack()
         if not replaces:
             self._appender = await self.volume.create(name, self.segment_bytes)
         # Header and group are one write: a segment is there with its first group, or not at all.
@@ -256,14 +261,13 @@ class Journal:
         if kind == SEAL:
             await self._abandon()
 
-    def _tail(self) -> tuple:
-        """(first, end, head) of the last segment: what the header of the next says of it."""
+    def _tail(self) -> Tail:
+        """That of the last segment."""
         if self.segments:
-            last = self.segments[-1]
-            return last.first, last.end, self.head
-        if self.removed:
-            return self.removed[0], self.removed[3], self.removed[2]
-        return 0, 0, NO_HEAD
+            return Tail(self.segments[-1].first, self.segments[-1].end, self.head)
+        if self.removed is not None:
+            return Tail(self.removed.first, self.removed.size, self.removed.head)
+        return NO_TAIL
 
     def _cursor_frames(self, which) -> list:
         return [pack_frame(CURSOR, pack(">16sQ", each, self.cursors[each])) for each in sorted(which)]

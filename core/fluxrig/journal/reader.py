@@ -41,9 +41,9 @@ class Reader:
             except BaseException as exc:
                 first, self._first = self._first, 0  # what was read of a group is gone: read it again
                 removed = self._journal.removed
-                if not isinstance(exc, FluxError) or not removed or removed[1] < first:
+                if not isinstance(exc, FluxError) or removed is None or removed.last < first:
                     raise
-                self._skip_to(removed[1] + 1)  # retention is removing the segment right now
+                self._skip_to(removed.last + 1)  # retention is removing the segment right now
                 continue
             if group is not None and group.records:
                 return group

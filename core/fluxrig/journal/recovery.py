@@ -1,9 +1,13 @@
 """Finds out where a journal ends that was not closed in order. Needed once, when it is opened."""
 
+from fluxrig.compat import TYPE_CHECKING
 from fluxrig.errors import FluxError, RemoteError
-from fluxrig.journal.frames import NO_HEAD, STUB, Segment, first_of, segment_name
+from fluxrig.journal.frames import NO_HEAD, NO_TAIL, STUB, Segment, Tail, first_of, segment_name
 from fluxrig.journal.scan import Scan
 from fluxrig.journal.window import read_header
+
+if TYPE_CHECKING:
+    from fluxrig.journal.removal import RemovedRange
 
 
 class Recovery:
@@ -12,11 +16,11 @@ class Recovery:
     journal   its id; b"" for a new one
     position  of the last message; head: of the chain there
     segments  `Segment`s, oldest first
-    before    what the header of the last segment says of the one before: (first, end, head)
+    before    `Tail` of the segment before the last one, as the header of that says
     empty     `first` of a segment after them that has cursors and no message, to be replaced; 0 when there is none
     cursors   {id: position}
-    removed   the newest entry of the stub; [] without one
-    notes     what a person should know, as text: bytes that were dropped, damage, gaps
+    removed   the newest entry of the stub, `removal.RemovedRange`; None without one
+    notes     for the operator, as text: bytes that were dropped, damage, gaps
     dropped   bytes after the last whole record, which were not durable; kept: whole records that no link confirmed
     """
 
@@ -25,10 +29,10 @@ class Recovery:
         self.position = 0
         self.head = NO_HEAD
         self.segments: list = []
-        self.before: tuple = (0, 0, NO_HEAD)
+        self.before = NO_TAIL
         self.empty = 0
         self.cursors: dict = {}
-        self.removed: list = []
+        self.removed: RemovedRange | None = None
         self.notes: list = []
         self.dropped = 0
         self.kept = 0
@@ -61,18 +65,19 @@ async def _read_stub(volume, names: list, found: Recovery) -> None:
     from fluxrig.journal.removal import read_stub  # not needed before something was removed
 
     try:
-        found.journal, _, removed = await read_stub(volume)
+        stub = await read_stub(volume)
     except RemoteError as exc:
         found.notes.append(f"{STUB}: {exc}: where the journal began is not known any more")
         return
-    if removed:
-        found.removed = removed[-1]
-        _, found.position, found.head, _, _ = found.removed
+    found.journal = stub.journal
+    if stub.ranges:
+        found.removed = stub.ranges[-1]
+        found.position, found.head = found.removed.last, found.removed.head
 
 
 async def _add_segment(volume, name: str, found: Recovery, is_last: bool) -> None:
     first = first_of(name)
-    if found.removed and first <= found.removed[1]:
+    if found.removed is not None and first <= found.removed.last:
         # The power went between writing the stub and removing what it stands for.
         await volume.remove(name)
         return
@@ -111,7 +116,7 @@ async def _is_end(volume, found: Recovery) -> bool:
             return False
         await volume.settle(name, scan.end + scan.torn)
         found.empty = last.first
-        if found.segments or found.removed:
+        if found.segments or found.removed is not None:
             return False
         found.journal = scan.header.journal
         return True
@@ -119,9 +124,10 @@ async def _is_end(volume, found: Recovery) -> bool:
     found.position, found.head = scan.position, scan.head
     found.kept, found.dropped = scan.loose, found.dropped + scan.torn
     if scan.header is not None:
-        found.before = (scan.header.previous, scan.header.previous_end, scan.header.previous_head)
-    for offset, before, after in scan.damage:
-        found.notes.append(f"{name}: damaged at byte {offset}: positions {before + 1} to {after - 1} cannot be trusted")
+        found.before = Tail(scan.header.previous, scan.header.previous_end, scan.header.previous_head)
+    for each in scan.damage:
+        lost = f"positions {each.before + 1} to {each.after - 1} cannot be trusted"
+        found.notes.append(f"{name}: damaged at byte {each.offset}: {lost}")
     if scan.torn:
         text = f"{name}: the last {scan.torn} bytes, from byte {scan.end} on, are a torn write after position"
         found.notes.append(f"{text} {scan.position}: dropped, they were never reported durable")

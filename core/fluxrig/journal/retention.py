@@ -21,13 +21,12 @@ class Limits:
         self.policy = policy
 
 
-class Removed:
-    """A segment that is gone: `first` to `last`, of which `undelivered` messages were wanted by a consumer."""
+class Removal:
+    """What was removed: the positions `first` to `last`, of which a consumer still wanted `undelivered`; and why."""
 
-    def __init__(self, first: int, last: int, size: int, undelivered: int, why: str):
+    def __init__(self, first: int, last: int, undelivered: int, why: str):
         self.first = first
         self.last = last
-        self.size = size
         self.undelivered = undelivered
         self.why = why
 
@@ -45,7 +44,7 @@ def is_full(journal, limits: Limits, coming: int) -> bool:
     return used_bytes(journal) + coming > limits.max_bytes
 
 
-async def retain(journal, limits: Limits, now_ns: int, coming: int, needed_from: int) -> Removed | None:
+async def retain(journal, limits: Limits, now_ns: int, coming: int, needed_from: int) -> Removal | None:
     """Remove the oldest segment, if `coming` bytes do not fit or it is too old. Call again until that gives None.
 
     `needed_from`: the first position that a consumer still wants; a segment that reaches it stays, unless the policy is
@@ -68,4 +67,4 @@ async def retain(journal, limits: Limits, now_ns: int, coming: int, needed_from:
     from fluxrig.journal.removal import remove  # seldom needed
 
     await remove(journal, oldest, last)
-    return Removed(oldest.first, last, oldest.end, undelivered, why)
+    return Removal(oldest.first, last, undelivered, why)

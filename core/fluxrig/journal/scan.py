@@ -56,6 +56,18 @@ async def _find_link(window: Window, offset: int) -> int:
     return 0
 
 
+class Damage:
+    """A place that is not readable, or that its link denies, at the byte `offset` of a segment: between the positions
+    `before` and `after`."""
+
+    __slots__ = ("after", "before", "offset")
+
+    def __init__(self, offset: int, before: int, after: int):
+        self.offset = offset
+        self.before = before
+        self.after = after
+
+
 class Scan:
     """What a segment holds. After `run`:
 
@@ -65,8 +77,7 @@ class Scan:
     loose     messages and cursors after the last link: whole, and not confirmed by one
     sealed    it ends with a seal
     cursors   {id: position}
-    damage    (byte, last position before, first position after) of each place that is not readable, or that its link
-              denies, and that the medium once held whole: what follows proves that
+    damage    `Damage` of each place that the medium once held whole: what follows proves that
     """
 
     def __init__(self, volume, name: str, first: int, size: int):
@@ -79,7 +90,7 @@ class Scan:
         self.loose = 0
         self.sealed = False
         self.cursors: dict = {}
-        self.damage: list = []
+        self.damage: list[Damage] = []
         self._window = Window(volume, name, size)
         self._group = sha256()
         self._begun = 0  # the byte at which the group begins
@@ -128,7 +139,7 @@ class Scan:
         position, time, head = unpack_link(frame[FRAME:])
         self._group.update(link_tail(kind, position, time))
         if self._group.digest() != head or position != self.position:
-            self.damage.append((self._begun, self.position, position + 1))
+            self.damage.append(Damage(self._begun, self.position, position + 1))
         self.position = position
         self.head = head
         self.sealed = kind == SEAL
@@ -139,7 +150,7 @@ class Scan:
         found = await group_after(self._window, self.end, self.position)
         if found is None:
             return False
-        self.damage.append((self.end, self.position, found[1] + 1))
+        self.damage.append(Damage(self.end, self.position, found[1] + 1))
         self.end, self.position, self.head = found
         self._begin_group()
         return True

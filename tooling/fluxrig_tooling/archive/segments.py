@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fluxrig.errors import FluxError, LocalError, RemoteError
 from fluxrig.journal.frames import FRAME, HEADER, MAX_HEADER, STUB, Header, segment_name
-from fluxrig.journal.removal import MAX_STUB, unpack_stub
+from fluxrig.journal.removal import MAX_STUB, Stub
 from fluxrig.journal.window import frame_is_whole
 
 CHUNK = 1 << 20
@@ -24,7 +24,7 @@ _NAME = re.compile(r"[0-9]{16,19}\.seg", re.ASCII)  # with 20 digits, positions 
 
 
 @dataclass(frozen=True)
-class Segment:
+class SegmentFile:
     """One file. `first` is the position of its first message, as its name has it."""
 
     path: Path
@@ -35,31 +35,7 @@ class Segment:
         return self.path.name
 
 
-@dataclass(frozen=True)
-class Removed:
-    """A range of positions that retention took away. `head` is that of the chain at its end."""
-
-    first: int
-    last: int
-    head: bytes
-    size: int
-    created: int
-
-
-@dataclass(frozen=True)
-class Stub:
-    """The content of the file `removed`; `ranges` oldest first, each following the one before."""
-
-    journal: bytes
-    machine: str
-    ranges: tuple[Removed, ...]
-
-    @property
-    def last(self) -> int:
-        return self.ranges[-1].last if self.ranges else 0
-
-
-def segments(folder: Path) -> list[Segment]:
+def segments(folder: Path) -> list[SegmentFile]:
     """The segments in `folder`, in order. LocalError when it cannot be listed, or holds no archive."""
     try:
         names = [path.name for path in folder.iterdir()]
@@ -67,7 +43,7 @@ def segments(folder: Path) -> list[Segment]:
         raise LocalError(f"{folder} cannot be listed: {exc.strerror}") from exc
     found = sorted((int(name[:-4]), name) for name in names if _NAME.fullmatch(name))
     if found or STUB in names:
-        return [Segment(folder / name, first) for first, name in found]
+        return [SegmentFile(folder / name, first) for first, name in found]
     nested = [name for name in ("archive", "dead-letter") if name in names and (folder / name).is_dir()]
     hint = f": did you mean {folder / nested[0]}?" if nested else f": its files are called {segment_name(1)} and so on"
     raise LocalError(f"there is no archive in {folder}{hint}")
@@ -80,13 +56,13 @@ class Placed:
     `end`: bytes of it that count; None when that cannot be read, or no segment follows.
     """
 
-    segment: Segment
+    segment: SegmentFile
     header: Header | None
     end: int | None
     is_last: bool
 
 
-def placed(found: Sequence[Segment]) -> Iterator[Placed]:
+def placed(found: Sequence[SegmentFile]) -> Iterator[Placed]:
     """Each segment with what the headers say, one header ahead."""
     following = header_or_none(found[0].path) if found else None
     for index, segment in enumerate(found):
@@ -96,7 +72,7 @@ def placed(found: Sequence[Segment]) -> Iterator[Placed]:
         yield Placed(segment, header, end, is_last)
 
 
-def total_size(found: Iterable[Segment]) -> int:
+def total_size(found: Iterable[SegmentFile]) -> int:
     """Bytes of these files."""
     return sum(size_of(segment.path) for segment in found)
 
@@ -145,7 +121,7 @@ def read_at(file: FileIO, offset: int, size: int) -> bytes:
 
 
 def chunks(file: FileIO, offset: int, overlap: int = 0) -> Iterator[tuple[int, bytes]]:
-    """(byte, content) of the file from `offset` on, in pieces that overlap by so many bytes.
+    """(byte, content) of the file from `offset` on, in pieces that overlap by that many bytes.
 
     Holes of a sparse file, which are zeros and may be larger than any disk, are passed over.
     """
@@ -198,7 +174,6 @@ def read_stub(folder: Path) -> Stub | None:
     """What was removed from the archive in `folder`; None when nothing was. FluxError when that cannot be read."""
     try:
         with opened(folder / STUB) as file:
-            journal, machine, ranges = unpack_stub(read_at(file, 0, MAX_STUB + 1))
+            return Stub.unpack(read_at(file, 0, MAX_STUB + 1))
     except FileNotFoundError:
         return None
-    return Stub(journal, machine, tuple(Removed(*each) for each in ranges))
