@@ -12,7 +12,8 @@ cannot (no such device, no such secret).
 class Clock:
     """Time. `ticks` are microseconds on a monotonic clock that may wrap: compare them with `ticks_diff` only.
 
-    On 32-bit MicroPython ticks wrap at 2**30 (18 minutes), so differences are valid up to 2**29 us either way.
+    On 32-bit MicroPython ticks wrap at 2**30 (18 minutes), so differences are valid up to 2**29 us either way: wait
+    for no more than `fluxrig.schedule.LONGEST_WAIT_US` at once.
     """
 
     def wall_ns(self) -> int:

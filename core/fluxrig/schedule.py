@@ -11,7 +11,10 @@ import gc
 from fluxrig.errors import LocalError
 from fluxrig.histogram import Histogram
 
-_STEP_US = 1 << 28  # longer periods are slept in steps, so that differences of wrapping ticks stay valid
+LONGEST_WAIT_US = 1 << 28
+"""4.5 minutes: what is farther away in ticks is waited for in steps of this, or counts as just this far away.
+
+Ticks wrap (see `fluxrig.host.Clock`), and with this much to spare their differences stay valid also when it is late."""
 
 
 class Ticker:
@@ -50,7 +53,7 @@ class Ticker:
                 self.ticks += 1
                 return 0
         while True:
-            step = min(self._remaining, _STEP_US)
+            step = min(self._remaining, LONGEST_WAIT_US)
             self.deadline = clock.ticks_add(self.deadline, step)
             self._remaining -= step
             self.waiting = True

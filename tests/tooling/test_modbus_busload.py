@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fluxrig_tooling.rig import load_text
 from fluxrig_tooling.rig.lower.io_modbus import lines_of
-from fluxrig_tooling.rig.lower.io_modbus.busload import Deaths, Load, Task
+from fluxrig_tooling.rig.lower.io_modbus.busload import DeadUnits, Load, Task
 from fluxrig_tooling.rig.model import Problem, Problems, RigModel
 
 # The analysis, against a line that serves one request at a time
@@ -38,7 +38,7 @@ class Simulation:
     """A line with units that die and come back, as the runtime drives it. Time is a number."""
 
     polled: list[Polled]
-    deaths: Deaths
+    dead_units: DeadUnits
     dice: random.Random
     eager: float
     """How likely a request is not answered, where that is allowed."""
@@ -77,16 +77,16 @@ class Simulation:
         unit = polled.unit
         if self.rests.get(unit, 0) > now:
             return False, 0
-        may_die = unit in self.rests or len(self.rests) < self.deaths.limit
+        may_die = unit in self.rests or len(self.rests) < self.dead_units.limit
         if may_die and self.dice.random() < self.eager:
-            self.rests[unit] = now + self.deaths.apart * self.dice.choice((1, 1, 2))
-            return False, cost + self.deaths.extra
+            self.rests[unit] = now + self.dead_units.apart * self.dice.choice((1, 1, 2))
+            return False, cost + self.dead_units.extra
         self.rests.pop(unit, None)
         return True, cost
 
 
-def load_of(polled: list[Polled], deaths: Deaths | None = None) -> Load:
-    return Load([each.task for each in polled], deaths)
+def load_of(polled: list[Polled], dead_units: DeadUnits | None = None) -> Load:
+    return Load([each.task for each in polled], dead_units)
 
 
 @st.composite
@@ -106,7 +106,7 @@ def lines(draw: Any, most_requests: int = 3, shares: tuple[int, int] = (2, 8)) -
 @given(lines(), st.integers(0, 1000))
 def test_what_is_accepted_never_misses(polled: list[Polled], seed: int):
     assume(load_of(polled).overload() is None)
-    assert Simulation(polled, Deaths(), random.Random(seed), 0).misses(3000) == []
+    assert Simulation(polled, DeadUnits(), random.Random(seed), 0).misses(3000) == []
 
 
 @settings(max_examples=600)
@@ -122,9 +122,9 @@ def test_what_is_accepted_never_misses_while_units_are_dead(
     polled: list[Polled], limit: int, extra: int, apart: int, seed: int, eager: float
 ):
     # What comes next to a dead unit comes after the request that it did not answer.
-    deaths = Deaths(limit, extra, apart + extra + max(max(each.costs) for each in polled))
-    assume(load_of(polled, deaths).overload() is None)
-    assert Simulation(polled, deaths, random.Random(seed), eager).misses(3000) == []
+    dead_units = DeadUnits(limit, extra, apart + extra + max(max(each.costs) for each in polled))
+    assume(load_of(polled, dead_units).overload() is None)
+    assert Simulation(polled, dead_units, random.Random(seed), eager).misses(3000) == []
 
 
 @given(lines(most_requests=1, shares=(1, 3)))
@@ -139,12 +139,12 @@ def test_what_is_refused_for_a_window_does_miss_in_one(polled: list[Polled]):
     longest = max([each for each in polled if each.period > window], key=lambda each: each.costs[0], default=None)
     first = [Polled(longest.unit, longest.period, longest.costs)] if longest else []
     if overload.demand - window > 1:  # it has to begin a moment before
-        assert Simulation([*first, *others], Deaths(), random.Random(0), 0).misses(1 + window)
+        assert Simulation([*first, *others], DeadUnits(), random.Random(0), 0).misses(1 + window)
 
 
 @given(lines(), st.integers(0, 2), st.integers(1, 60), st.integers(1, 400))
 def test_the_search_finds_what_trying_every_window_finds(polled: list[Polled], limit: int, extra: int, apart: int):
-    load = load_of(polled, Deaths(limit, extra, apart))
+    load = load_of(polled, DeadUnits(limit, extra, apart))
     if load.worst_utilisation > 0.9:
         return
     found = load.overload()
@@ -177,8 +177,8 @@ def test_a_line_that_is_asked_more_than_there_is_time_is_refused():
 
 def test_a_dead_unit_is_tried_as_often_as_its_pauses_let_it_however_often_it_is_polled():
     tasks = [Task(1, 200, 10, 10), Task(2, 10_000, 2600, 20)]
-    assert Load(tasks, Deaths(limit=1, extra=150, apart=1000)).overload() is None
-    assert Load(tasks, Deaths(limit=1, extra=150, apart=200)).overload()
+    assert Load(tasks, DeadUnits(limit=1, extra=150, apart=1000)).overload() is None
+    assert Load(tasks, DeadUnits(limit=1, extra=150, apart=200)).overload()
 
 
 def test_a_full_line_with_periods_that_hardly_ever_meet_is_decided_at_once():
@@ -187,7 +187,7 @@ def test_a_full_line_with_periods_that_hardly_ever_meet_is_decided_at_once():
     tasks = [Task(unit, period * 1000, period * 170, 10_000) for unit, period in enumerate(periods, 1)]
     assert 0.99 < Load(tasks[:5]).utilisation + tasks[5].cost / tasks[5].period < 1.1
     assert Load(tasks).overload()
-    assert Load(tasks[:5], Deaths(1, 100_000, 2_000_000)).overload() is None
+    assert Load(tasks[:5], DeadUnits(1, 100_000, 2_000_000)).overload() is None
 
 
 # What the user is told

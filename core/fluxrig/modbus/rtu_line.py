@@ -131,8 +131,8 @@ class RtuLine(Line):
         return self._timeout_us + (len(request.frame) + answer_size) * self._byte_us
 
     def _late_until(self, unit_id: int) -> int | None:
-        # Its pause is nearly always longer. Not after a step of the wall clock, a failure before the timeout, or the end
-        # of whoever asked; nor for what is asked all the same. A new connection makes no difference to the unit.
+        # Its pause is nearly always longer. Not after a step of the wall clock, a failure before the timeout, or when
+        # whoever asked has ended; nor for what is asked all the same. A new connection makes no difference to the unit.
         late: int = self._late[unit_id]
         left_us = self._clock.ticks_diff(late, self._clock.ticks_us())
         if 0 < left_us <= 2 * (self._timeout_us + MAX_FRAME * self._byte_us):  # more: the ticks have wrapped since

@@ -22,12 +22,11 @@ from fluxrig.modbus.pdu import ExceptionResponse, read_request, span_text
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.write_plan import WritePlan
 from fluxrig.ring import DROP_NEWEST, Ring
+from fluxrig.schedule import LONGEST_WAIT_US
 
 _MAY_BE_CARRIED_OUT = (5, 11)
 """Exceptions that refuse nothing (MB section 7): the device has taken the command and is busy with it, or it did not
 answer the gateway, which has passed it on."""
-
-_LONGEST_WAIT_US = 1 << 28  # 4.5 minutes: differences of ticks that wrap stay valid
 
 
 class Write(Request):
@@ -62,7 +61,7 @@ class Commands:
         self._ctx = ctx
         self._clock = ctx.clock
         self._line = line
-        self._expires_us = min(config["expires_ms"] * 1000, _LONGEST_WAIT_US)
+        self._expires_us = min(config["expires_ms"] * 1000, LONGEST_WAIT_US)
         plans = [WritePlan(entry) for entry in config["writes"]]
         self._plans = {plan.tag: (number, plan) for number, plan in enumerate(plans)}
         self._waiting = Ring(config["write_queue"], DROP_NEWEST)

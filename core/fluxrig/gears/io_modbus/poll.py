@@ -5,8 +5,7 @@ listens learns of it; a filter lets only the change of quality pass.
 """
 
 from fluxrig.gears.io_modbus.read import Read
-
-_STEP_US = 1 << 28  # deadlines farther away than this are all as urgent: differences of ticks that wrap stay valid
+from fluxrig.schedule import LONGEST_WAIT_US
 
 
 class Poll:
@@ -60,7 +59,7 @@ class Poll:
         """Poll at every deadline, until the Gear drains."""
         ticker = self._ticker
         clock = self._ctx.clock
-        step_us = min(ticker.period_us, _STEP_US)
+        step_us = min(ticker.period_us, LONGEST_WAIT_US)  # deadlines farther away are all as urgent
         while self._gear.polling:
             await ticker.tick()
             await self.once(clock.ticks_add(ticker.deadline, step_us))

@@ -51,7 +51,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Deaths:
+class DeadUnits:
     """How many units may be dead at once, and what an unanswered request costs: see above."""
 
     limit: int = 0
@@ -71,9 +71,9 @@ class Overload:
 class Load:
     """The tasks of one line."""
 
-    def __init__(self, tasks: Sequence[Task], deaths: Deaths | None = None):
+    def __init__(self, tasks: Sequence[Task], dead_units: DeadUnits | None = None):
         self.tasks = tasks
-        self.deaths = deaths or Deaths()
+        self.dead_units = dead_units or DeadUnits()
 
     @property
     def utilisation(self) -> Fraction:
@@ -86,21 +86,21 @@ class Load:
     @property
     def worst_utilisation(self) -> Fraction:
         """The same in the long run with as many dead units as there may be."""
-        deaths = self.deaths
-        by_pauses = Fraction(deaths.limit, deaths.apart)
-        by_polls = sum((Fraction(1, task.period) for task in self.tasks), Fraction(0)) if deaths.limit else Fraction(0)
-        return self.utilisation + deaths.extra * min(by_pauses, by_polls)
+        dead = self.dead_units
+        by_pauses = Fraction(dead.limit, dead.apart)
+        by_polls = sum((Fraction(1, task.period) for task in self.tasks), Fraction(0)) if dead.limit else Fraction(0)
+        return self.utilisation + dead.extra * min(by_pauses, by_polls)
 
     def demand(self, window: int) -> int:
         """The most that can be asked of the line within `window`: the left side of the test."""
         asked = sum(window // task.period * task.cost for task in self.tasks)
         patient = [task for task in self.tasks if task.period > window]
         waiting = max((task.longest for task in patient), default=0)
-        limit, extra = self.deaths.limit, self.deaths.extra
+        limit, extra = self.dead_units.limit, self.dead_units.extra
         if not limit:
             return asked + waiting
         polls = self._released(window)
-        idle = self.deaths.apart - limit * extra
+        idle = self.dead_units.apart - limit * extra
         by_pauses = limit * (1 + (asked + waiting) // idle) if idle > 0 else sum(polls.values()) + 1
         unanswered = min(_unanswered(polls, limit), by_pauses)
         if patient:
@@ -121,7 +121,7 @@ class Load:
         busy = self.worst_utilisation
         if busy > FULL:
             return self._overfull(busy)
-        settled = int(self.deaths.limit * self.deaths.extra / (1 - busy)) + 1
+        settled = int(self.dead_units.limit * self.dead_units.extra / (1 - busy)) + 1
         for start, end in pairwise([*periods, max(settled, periods[-1] + 1)]):
             if failing := self._failing(start, end):
                 return self._blamed(*failing)

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fluxrig_tooling.rig.lower.io_modbus.busload import Deaths, Load, Task
+from fluxrig.schedule import LONGEST_WAIT_US
+from fluxrig_tooling.rig.lower.io_modbus.busload import DeadUnits, Load, Task
 from fluxrig_tooling.rig.lower.io_modbus.bustime import RESPONSE_TIMES_MS, BusTime
 from fluxrig_tooling.rig.lower.io_modbus.link import LINE_KEYS, Link, read_link
 from fluxrig_tooling.rig.lower.io_modbus.phases import Use, in_free_places, spread
@@ -17,9 +18,6 @@ from fluxrig_tooling.rig.lower.io_modbus.polls import Poll, read_polls
 from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
 from fluxrig_tooling.rig.model import GearSpec, Problems
 from fluxrig_tooling.wording.units import duration_text
-
-LONGEST_DEADLINE_US = 1 << 28
-"""The runtime takes every deadline that is farther away for this far away, because its clock wraps."""
 
 
 @dataclass
@@ -75,15 +73,15 @@ class Line:
         for poll, bus in polls:
             period = (every or {}).get((poll.gear, poll.group), poll.every_ms)
             times = [bus.answered(request) for request in poll.requests]
-            tasks.append(Task(poll.unit_id, min(1000 * period, LONGEST_DEADLINE_US), sum(times), max(times)))
+            tasks.append(Task(poll.unit_id, min(1000 * period, LONGEST_WAIT_US), sum(times), max(times)))
         limit = self.max_dead if max_dead is None else max_dead
         if not limit:
             return Load(tasks)
         requests = [(bus, request) for poll, bus in polls for request in poll.requests]
         extra = max((bus.unanswered(request) - bus.answered(request) for bus, request in requests), default=0)
-        # The runtime rests as long as a late answer may take, or longer.
+        # The runtime leaves a unit alone as long as a late answer may take, or longer.
         apart_ms = link.options["timeout"] + max(link.options["timeout"], link.options["reconnect_min"])
-        return Load(tasks, Deaths(limit, max(extra, 0), 1000 * apart_ms))
+        return Load(tasks, DeadUnits(limit, max(extra, 0), 1000 * apart_ms))
 
     def writes(self) -> list[int]:
         """What writing each tag takes that may be written, in us."""

@@ -34,7 +34,7 @@ def check_load(line: Line, problems: Problems) -> None:
         return
     poll, _ = line.polls[load.tasks.index(overload.task)]
     needs, window = overload.demand, overload.window
-    dead = load.deaths.limit
+    dead = load.dead_units.limit
     with_dead = f"with {dead} of {len(line.units)} units dead, " if dead else ""
     message = (
         f"group {poll.group!r} of gear {poll.gear!r} cannot be polled every {duration_text(poll.every_ms)}: {with_dead}"
@@ -62,7 +62,7 @@ def _remedies(line: Line, poll: Poll, load: Load, overload: Overload) -> Iterato
     fewer = _registers_too_many(line, poll, overload)
     if fewer:
         yield f"about {fewer} registers fewer"
-    if load.deaths.limit:
+    if load.dead_units.limit:
         longest = max(member.response_ms for member in line.members)
         shorter = [ms for ms in reversed(ROUND_MS) if 2 * longest <= ms < line.link.options["timeout"]]
         timeout = next((ms for ms in shorter if holds(timeout=ms)), None)
