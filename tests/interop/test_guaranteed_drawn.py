@@ -125,7 +125,7 @@ class Plant:
 
 def waiting_in(archive: Any) -> set[int]:
     """The values that are not durable."""
-    return {n for entry in archive.entries for n in archive.message(entry).data.values() if isinstance(n, int)}
+    return {n for entry in archive.entries for n in archive.outbox.message(entry).data.values() if isinstance(n, int)}
 
 
 def set_disk(host: MemoryHost, works: bool) -> None:
@@ -175,7 +175,7 @@ def test_whatever_happens_each_durable_message_arrives_in_order(
                 well = Moody.mood == WELL and not plant.rack.archive.volatile
                 await (plant.power_cut() if what == "cut" else plant.stop())
                 taken = set(Moody.taken)
-                dead += plant.rack.stats()["wires"][plant.rack.guaranteed[0][1].name]["dead_letters"]
+                dead += plant.rack.stats()["wires"][plant.rack.guaranteed[0].name]["dead_letters"]
                 Moody.taken.append(-1)
                 await plant.start()
                 if what == "stop" and well and not poison:

@@ -10,28 +10,19 @@ as many as fit, and go on at once with the mark `archive.volatile`. They are wri
 import asyncio
 from binascii import hexlify
 
-from fluxrig.archive.marks import EVENT, POSITION, VOLATILE, at_position, marked_volatile
+from fluxrig.archive.marks import EVENT, POSITION, VOLATILE
+from fluxrig.archive.outbox import Entry, Outbox
 from fluxrig.archive.upkeep import Upkeep
-from fluxrig.compat import SCARCE_RAM, traceback_text
-from fluxrig.errors import FluxError, TransientError, worth_saying
+from fluxrig.compat import TYPE_CHECKING
+from fluxrig.errors import FluxError, TransientError
+from fluxrig.gear import DROP
 from fluxrig.ids import NIL_ID
 from fluxrig.journal.frames import FRAME
 from fluxrig.journal.journal import Journal
 from fluxrig.msg import ALARM, FluxMsg
 
-
-class Entry:
-    """A message that has to leave: `Archive.message` has it. `position` and `head` of it, once it is durable. `emit` is
-    None when it has left, or is not to. `taken`: the cursors whose consumers have it already, it being volatile."""
-
-    __slots__ = ("emit", "head", "held", "position", "taken")
-
-    def __init__(self, held, emit):
-        self.held = held
-        self.emit = emit
-        self.head = ""
-        self.position = 0
-        self.taken: tuple = ()
+if TYPE_CHECKING:  # imported only where one is needed
+    from fluxrig.archive.dead_letters import DeadLetters
 
 
 class Archive:
@@ -74,9 +65,16 @@ class Archive:
         "volatile",
     )
 
+    name = "archive"
+    on_error = DROP
+    alive = True
+    errors = 0
+    """These four are what the Supervisor looks for in the owner of a task."""
+
     def __init__(self, host, ids, machine: str, settings: dict):
         self.journal = Journal(host.volume("archive"), machine, host.clock.wall_ns, host.entropy)
         self.codec = host.codec(ids.mint)
+        self.outbox = Outbox(self.codec, self._log)
         self.entries: list[Entry] = []
         self.gone = 0
         self.volatile = False
@@ -85,7 +83,6 @@ class Archive:
         self.refused = 0
         self.groups = 0
         self.failures = 0
-        self.held_back = 0
         self._upkeep = Upkeep(self.journal, settings, host.clock.wall_ns, self._note, self._log)
         self._host = host
         self._clock = host.clock
@@ -101,17 +98,19 @@ class Archive:
         self._was_volatile = False
         self._why = ""  # it is volatile
         self._lost_before = 0
-        self._leaving: list[Entry] = []
-        self._is_leaving = False
         self._is_written = False  # by a task
         self._writing = asyncio.Event()
         self._writing_since: int | None = None  # ticks
-        self._dead_letters: object = None
+        self._dead_letters: DeadLetters | None = None
 
     @property
     def durable(self) -> int:
         """The last position that no power cut can take; 0 when there is none."""
         return self.journal.durable
+
+    @property
+    def held_back(self) -> int:
+        return self.outbox.held_back
 
     @property
     def pending(self) -> int:
@@ -138,10 +137,6 @@ class Archive:
             raise TransientError("the archive is full and its policy is to block: raise max_size, or make room in it")
         self._take(msg, emit)
 
-    def message(self, entry: Entry) -> FluxMsg:
-        """The message of an entry."""
-        return self.codec.decode(entry.held) if SCARCE_RAM else entry.held
-
     def allows(self, msg: FluxMsg) -> bool:
         """Whether `msg` may leave the Rack: it is durable, or was released while the disk was away."""
         position = msg.meta.get(POSITION)
@@ -150,7 +145,7 @@ class Archive:
         return position.isdigit() and 0 < int(position) <= self.journal.durable
 
     def on_checkpoint(self, callback) -> None:
-        """Call `callback(machine, journal id in hex, position, head in hex, Unix ns)` for each checkpoint."""
+        """Call `callback(checkpoint)` for each, see `Upkeep.on_checkpoint`."""
         self._upkeep.on_checkpoint(callback)
 
     def cursor(self, cursor_id: bytes, port_id: bytes):
@@ -203,7 +198,7 @@ class Archive:
                 self._log("error", f"stopped with {len(self.entries)} messages that the disk did not take")
             await self.journal.close()
             if self._dead_letters is not None:
-                await self._dead_letters.close()  # type: ignore[attr-defined] # imported only where one is needed
+                await self._dead_letters.close()
 
     async def write_forever(self) -> None:
         """The task that writes."""
@@ -230,11 +225,11 @@ class Archive:
 
     async def dead_letter(self, msg: FluxMsg, reason: str, wire: str) -> None:
         """Write `msg` to the dead-letter journal. When this returns it is durable there. FluxError when it is not."""
-        from fluxrig.archive.dead_letters import DeadLetters
-
         if self._dead_letters is None:
+            from fluxrig.archive.dead_letters import DeadLetters
+
             self._dead_letters = DeadLetters(self._host, self.journal.machine)
-        await self._dead_letters.add(self.codec, msg, reason, wire)  # type: ignore[attr-defined] # as above
+        await self._dead_letters.add(self.codec, msg, reason, wire)
 
     async def _open(self) -> None:
         try:
@@ -291,11 +286,10 @@ class Archive:
         if journal.pending_bytes and journal.pending_bytes + size > self._ram_bytes:
             self._shed(size)
         journal.append(wire)
-        # The journal holds the bytes anyway. With its values a message takes several times as much.
-        entry = Entry(wire if SCARCE_RAM else msg, emit)
+        entry = self.outbox.entry(msg, wire, emit)
         self.entries.append(entry)
         if self.volatile:
-            self._let_go([entry])
+            self.outbox.release([entry])
             self._changed.set()
         self._arrived.set()
         if (
@@ -320,35 +314,11 @@ class Archive:
             for cursor in entry.taken:
                 cursor.has_taken(first)
             first += 1
-        self._let_go(done)
+        self.outbox.release(done)
         self._changed.set()
         self._upkeep.checkpoint_if_due()
         if self.journal.pending_bytes >= self._upkeep.commit_bytes:
             self._urgent.set()
-
-    def _let_go(self, entries: list) -> None:
-        """Emit what was not emitted yet, in order. What is appended because of that, and goes on at once, goes last."""
-        self._leaving += entries
-        if self._is_leaving:
-            return
-        self._is_leaving = True
-        try:
-            for entry in self._leaving:  # which may become longer meanwhile
-                emit, entry.emit = entry.emit, None
-                if emit is not None:
-                    try:
-                        msg = self.message(entry)
-                        emit(at_position(msg, entry.position, entry.head) if entry.position else marked_volatile(msg))
-                    except Exception as exc:  # such as a heap that is full: those behind it leave all the same
-                        self._hold_back(exc)
-        finally:
-            self._is_leaving = False
-            self._leaving = []
-
-    def _hold_back(self, exc: Exception) -> None:
-        self.held_back += 1
-        if worth_saying(self.held_back):
-            self._log("error", f"a message could not go on ({self.held_back} so far): {traceback_text(exc)}")
 
     def _shed(self, coming: int) -> None:
         """There is no room in RAM: more comes than the disk takes. Give up what has waited longest."""
@@ -372,7 +342,7 @@ class Archive:
         self._why = why
         self._lost_before = self.lost
         self._log("error", f"{why}: messages go on WITHOUT being archived, marked {VOLATILE}, until it works again")
-        self._let_go(self.entries)
+        self.outbox.release(self.entries)
         # Something to write is what shows that the disk works again.
         self._note("volatile", {"why": why})
         self._changed.set()

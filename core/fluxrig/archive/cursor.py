@@ -87,7 +87,7 @@ class Cursor:
             entry.taken += (self,)
             if entry.position:  # it became durable while the consumer had it
                 self.has_taken(entry.position)
-            if self._archive.message(entry).id == msg.id:
+            if self._archive.outbox.message(entry).id == msg.id:
                 break
         self._volatile = [entry for entry in self._volatile if self not in entry.taken]
 
@@ -175,7 +175,7 @@ class Cursor:
             index += 1
             if self in entry.taken or entry in self._volatile:
                 continue
-            msg = self._archive.message(entry)
+            msg = self._archive.outbox.message(entry)
             if msg.path and msg.path[-1][1] == self._port:
                 self._volatile.append(entry)
                 batch.append(marked_volatile(msg))

@@ -6,7 +6,7 @@ _KIB = 1024
 async def open_journal(journal, limits, settings: dict, cursor_ids: list, note, log) -> None:
     """Open `journal` for the consumers `cursor_ids`, and give it and `limits` their sizes. FluxError when that fails.
 
-    `note(event, data)` writes into the archive itself, `log(level, text)` tells a person.
+    `note(event, data)` writes into the archive itself, `log(level, text)` to the operator's log.
     """
     recovery = await journal.open()
     _, total = await journal.volume.room()

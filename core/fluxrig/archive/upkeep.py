@@ -10,7 +10,7 @@ _DEFAULT_GROUP = 256 * 1024
 
 
 class Upkeep:
-    """`note(event, data)` writes into the archive itself, `log(level, text)` tells a person.
+    """`note(event, data)` writes into the archive itself, `log(level, text)` to the operator's log.
 
     blocked        the archive is full, and its policy is to take nothing then
     commit_bytes   a group of this size does not wait for more
@@ -34,7 +34,8 @@ class Upkeep:
         self._last_checkpoint_ns = 0
 
     def on_checkpoint(self, callback) -> None:
-        """Call `callback(machine, journal id in hex, position, head in hex, Unix ns)` for each checkpoint."""
+        """Call `callback(checkpoint)` for each: {"machine": id, "journal": id in hex, "position": int, "head": of the
+        chain there, in hex, "time": Unix ns}."""
         self._listeners.append(callback)
 
     async def open(self, cursor_ids: list) -> None:
@@ -90,9 +91,15 @@ class Upkeep:
         self._last_checkpoint_ns = now
         # The messages that tell of this checkpoint are no reason for another one.
         self._last_checkpoint = journal.durable + len(self._listeners)
-        known = (hexlify(journal.id).decode(), journal.durable, hexlify(journal.head).decode(), journal.time)
+        checkpoint = {
+            "machine": journal.machine,
+            "journal": hexlify(journal.id).decode(),
+            "position": journal.durable,
+            "head": hexlify(journal.head).decode(),
+            "time": journal.time,
+        }
         for callback in self._listeners:
-            callback(journal.machine, *known)
+            callback(checkpoint)
 
 
 def group_bytes(settings: dict, block: int) -> int:

@@ -82,7 +82,6 @@ class Correlator(Gear):
             raise LocalError("this correlator compares nothing: it has no `compare:` in the rig")
         return self._beside
 
-    def _checkpoint(self, machine: str, journal: str, position: int, head: str, time: int) -> None:
+    def _checkpoint(self, checkpoint: dict) -> None:
         """The archive tells where its chain stands."""
-        entry = {"machine": machine, "journal": journal, "position": position, "head": head, "time": time}
-        self.send("checkpoint", {"checkpoint": entry}, self._meta)
+        self.send("checkpoint", {"checkpoint": checkpoint}, self._meta)
