@@ -1,6 +1,7 @@
 """The archive of a Rack, on `fluxrig.journal`.
 
 archive       taking messages, writing them, and what happens while the disk is away
+outbox        what leaves, in order, once it is durable
 opening       taking up what the last run has left
 upkeep        retention, checkpoints
 cursor        where the consumer of a guaranteed wire stands in it
