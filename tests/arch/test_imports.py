@@ -93,7 +93,7 @@ def test_tooling_imports_only_the_ports_that_run_on_cpython():
     assert offences(TOOLING, allowed) == []
 
 
-FLOORS = ("wording", "device", "rig", "sim", "archive", "cli")
+FLOORS = ("wording", "modbus", "device", "rig", "sim", "archive", "cli")
 """The packages of tooling, from the ground up."""
 
 

@@ -132,8 +132,8 @@ def test_a_bare_number_is_refused_with_both_readings(peer: Peer):
     [
         (("hr:0/float23",), "did you mean 'float32'?"),
         (("hr:0-2/float32",), "no whole number of values"),
-        (("hr:9-5",), "does not go from an address to a higher one"),
-        (("hr:0-ir:5",), "does not go from an address to a higher one"),
+        (("hr:9-5",), "goes from high to low"),
+        (("hr:0-ir:5",), "expected a range of addresses such as hr:0-9, got 'hr:0-ir:5'"),
         (("hr:70000",), "beyond the last address"),
         (("hr:0/int16/CDAB",), "has no order"),
         (("hr:0/int16/xa",), "'a' is no number"),

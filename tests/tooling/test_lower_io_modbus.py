@@ -154,11 +154,11 @@ def test_limits_of_requests():
 @pytest.mark.parametrize(
     ("written", "says"),
     [
-        ("hr:5-", "'hr:5-' is no range of addresses"),
-        ("xr:5", "'xr:5' is no range of addresses"),
-        ("40101-30102", "'40101-30102' is no range of addresses"),
-        ("40000", "'40000' is no range of addresses"),
-        ("5", "5 is no range of addresses"),
+        ("hr:5-", "expected a range of addresses such as hr:0-9, got 'hr:5-'"),
+        ("xr:5", "expected a range of addresses such as hr:0-9, got 'xr:5'"),
+        ("40101-30102", "expected a range of addresses such as hr:0-9, got '40101-30102'"),
+        ("40000", "expected a range of addresses such as hr:0-9, got '40000'"),
+        ("5", "expected a range of addresses such as hr:0-9, got 5"),
         ("hr:9-5", "hr:9-5 goes from high to low"),
         ("hr:65536", "hr:65536 goes beyond the last address, 65535"),
         ("hr:0-99999", "hr:0-99999 goes beyond the last address, 65535"),

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fluxrig.modbus.values import ReadPlan
-from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES
+from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.rig.lower.io_modbus.forbidden import Forbidden
 from fluxrig_tooling.rig.lower.io_modbus.planner import Limits, Request, plan
 from fluxrig_tooling.rig.lower.io_modbus.point import Point

@@ -12,7 +12,7 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.rig import compile_rig, load_text
 from fluxrig_tooling.rig.importing import FORMATS, Imported, Options, import_tags, reading
 from fluxrig_tooling.rig.importing.names import valid_name
-from fluxrig_tooling.rig.importing.write import decimal_text, duration_text
+from fluxrig_tooling.rig.importing.write import decimal_text
 from fluxrig_tooling.rig.model import RigModel
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -244,11 +244,6 @@ def test_a_number_is_written_as_it_is_or_rounded_to_nine_digits(number):
 def test_a_decimal_number_is_written_exactly(mantissa, places):
     number = Fraction(mantissa, 10**places)
     assert Fraction(decimal_text(number)) == number
-
-
-@given(st.integers(1, 10**8))
-def test_a_period_is_written_as_a_rig_reads_it(milliseconds):
-    assert reading.duration_of(duration_text(milliseconds)) == milliseconds
 
 
 @pytest.mark.parametrize(

@@ -5,23 +5,24 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from math import isfinite
-from struct import calcsize
 from typing import Any
 
 import click
 
 from fluxrig.errors import LocalError
 from fluxrig_tooling.cli.modbus.trouble import span
+from fluxrig_tooling.modbus.addresses import read_address, read_range, read_reference
+from fluxrig_tooling.modbus.orders import ALL_ORDERS
+from fluxrig_tooling.modbus.tables import BIT_TABLES, REGISTER_TABLES
+from fluxrig_tooling.modbus.types import LAYOUTS, RAW, STRING, registers_of
 
 _ARGUMENT = re.compile(r"(?:([A-Za-z0-9_-]+)=)?([^/=]+)((?:/[^/=]+)*)")
-_REFERENCE = re.compile(r"[0134][0-9]{4,5}")
 _PARTS = {
     "bit": re.compile(r"bit([0-9]|1[0-5])"),
     "string": re.compile(r"string([0-9]{1,3})"),
     "raw": re.compile(r"raw([0-9]{1,3})"),
 }
 GRAMMAR = "[NAME=]ADDRESS[-LAST][/TYPE][/ORDER][/xSCALE]"
-ORDERS = ("ABCD", "BADC", "CDAB", "DCBA", "ABCDEFGH", "BADCFEHG", "GHEFCDAB", "HGFEDCBA")
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,14 @@ class Wanted:
 
     @property
     def is_bits(self) -> bool:
-        return self.table in ("co", "di")
+        return self.table in BIT_TABLES
 
     @property
     def width(self) -> int:
         """Items that one value takes."""
-        from fluxrig_tooling.rig.lower.io_modbus.encoding import LAYOUTS
-
-        kind, length = self.keys.get("type", "uint16"), self.keys.get("length", 1)
-        if kind in ("string", "raw"):
-            return (length + 1) // 2 if kind == "string" else length
-        return max(calcsize(">" + LAYOUTS.get(kind, "H")) // 2, 1)
+        kind = self.keys.get("type", "uint16")
+        # What is not a type is refused when the rig is read.
+        return registers_of(kind, self.keys.get("length", 1)) if kind in (*LAYOUTS, STRING, RAW) else 1
 
     def tags(self, count: int | None) -> list[tuple[str, dict[str, Any]]]:
         """(label, tag of a rig) of each value; `count` values unless the argument says how many items."""
@@ -74,7 +72,7 @@ def parse_address(text: str, defaults: dict[str, Any]) -> Wanted:
         raise click.UsageError(f"{text!r} is no address: it is {GRAMMAR}")
     name, where, parts = match.groups(default="")
     table, first, count = _span(where)
-    keys = dict(defaults) if table in ("hr", "ir") else {}
+    keys = dict(defaults) if table in REGISTER_TABLES else {}
     for part in parts.split("/")[1:]:
         keys |= part_keys(part)
     return Wanted(text, name, table, first, count, keys)
@@ -82,7 +80,7 @@ def parse_address(text: str, defaults: dict[str, Any]) -> Wanted:
 
 def part_keys(part: str) -> dict[str, Any]:
     """The keys of a tag that one part says: a type, an order, or a scale such as x0.1."""
-    if part in ORDERS:
+    if part in ALL_ORDERS:
         return {"order": part}
     if part in ("high", "low"):
         return {"byte": part}
@@ -119,28 +117,17 @@ def number(text: str) -> int | float:
 
 def _span(text: str) -> tuple[str, int, int | None]:
     """Table, first address, and how many there are, if it says so: `hr:0`, `hr:0-9`, `40001-40010`."""
-    begin, dash, end = text.partition("-")
-    table, first = _address(begin)
-    if not dash:
-        return table, first, None
-    if _REFERENCE.fullmatch(begin) or ":" in end:
-        last_table, last = _address(end)
-    elif end.isdecimal():
-        last_table, last = _address(f"{table}:{int(end)}")
-    else:
-        raise click.UsageError(f"{text!r} is no range of addresses: write hr:0-9 or 40001-40010")
-    if last_table != table or last < first:
-        raise click.UsageError(f"{text!r} does not go from an address to a higher one of the same table")
+    try:
+        if "-" not in text:
+            return *read_address(_number_or_text(text)), None
+        table, first, last = read_range(text)
+    except LocalError as exc:
+        # The hint of a rig speaks of quotes, which a shell takes away.
+        hint = exc.hint.replace(" in quotes", "").replace('"', "")
+        raise click.UsageError(f"{exc}\n    {hint}" if hint else str(exc)) from exc
     return table, first, last - first + 1
 
 
-def _address(text: str) -> tuple[str, int]:
-    from fluxrig_tooling.rig.lower.io_modbus.addresses import read_address
-
-    is_bare = text.isdecimal() and not _REFERENCE.fullmatch(text) and len(text) < 20
-    try:
-        return read_address(int(text) if is_bare else text)
-    except LocalError as exc:
-        # The hint of a rig speaks of quotes, which a shell takes away.
-        hint = "\n    write hr:0, ir:0, co:0 or di:0 (counted from 0), or a reference such as 40001 (from 1)"
-        raise click.UsageError(str(exc) + (hint if exc.hint else "")) from exc
+def _number_or_text(text: str) -> int | str:
+    """A bare number is told apart from a reference by its length, which a rig does with quotes."""
+    return int(text) if text.isdecimal() and len(text) < 20 and not read_reference(text) else text

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 
 from fluxrig.errors import LocalError
+from fluxrig_tooling.modbus.addresses import REFERENCE
+from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.rig.importing import reading
-from fluxrig_tooling.rig.importing.model import BIT_TABLES, WIDE, Device, Options, TagEntry
+from fluxrig_tooling.rig.importing.model import WIDE, Device, Options, TagEntry
 from fluxrig_tooling.rig.nodes import Scalar
 from fluxrig_tooling.rig.problems import Location, Problems
 from fluxrig_tooling.rig.table import Row, read_rows, short
@@ -117,7 +119,7 @@ class _RowReader:
             raise LocalError(f"{text} is an array, which a tag cannot be", column="Address")
         is_text = _TEXT.fullmatch(text)
         reference = is_text[1] if is_text else text
-        if not re.fullmatch(r"[0134]\d{4,5}(\.\d{1,2})?", reference):
+        if not re.fullmatch(rf"{REFERENCE}(\.\d{{1,2}})?", reference):
             raise LocalError(f"{text!r} is no Modbus address", column="Address")
         try:
             table, address, bit = reading.address_of(reference, Options())

@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from fluxrig_tooling.modbus.types import LAYOUTS, registers_of
 from fluxrig_tooling.rig.problems import Location
 
-TABLES = ("hr", "ir", "co", "di")
-
-BIT_TABLES = ("co", "di")
-
-ORDERS = ("ABCD", "BADC", "CDAB", "DCBA")
-
-WIDE = {"int32", "uint32", "int64", "uint64", "float32", "float64", "bcd32", "bcd64"}
+WIDE = {kind for kind in LAYOUTS if registers_of(kind) > 1}
 """Types of several registers, which alone have an order."""
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from fluxrig.errors import LocalError
+from fluxrig_tooling.modbus.tables import BIT_TABLES
+from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID
 from fluxrig_tooling.rig.importing import reading
-from fluxrig_tooling.rig.importing.model import BIT_TABLES, WIDE, Device, Options, TagEntry
+from fluxrig_tooling.rig.importing.model import WIDE, Device, Options, TagEntry
 from fluxrig_tooling.rig.nodes import Scalar
 from fluxrig_tooling.rig.problems import Location, Problems
 from fluxrig_tooling.rig.table import Row, read_rows, short
@@ -118,7 +120,7 @@ class _RowReader:
         self._read_range(tag)
         if self._read("writable", reading.truth_of, False):
             tag.keys["writable"] = "true"
-        unit_id = self._read("unit_id", lambda text: reading.integer_of(text, 0, 255), options.unit_id)
+        unit_id = self._read("unit_id", lambda text: reading.integer_of(text, 0, MAX_TCP_UNIT_ID), options.unit_id)
         return (tag if self._sound else None), unit_id
 
     def _order(self, tag: TagEntry, options: Options) -> str:

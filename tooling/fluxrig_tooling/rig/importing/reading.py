@@ -9,17 +9,18 @@ import re
 from fractions import Fraction
 
 from fluxrig.errors import LocalError
-from fluxrig_tooling.rig.importing.model import ORDERS, Options
+from fluxrig_tooling.modbus.addresses import REFERENCE
+from fluxrig_tooling.modbus.orders import ORDERS
+from fluxrig_tooling.modbus.tables import REFERENCE_TABLES, TABLES
+from fluxrig_tooling.rig.importing.model import Options
 from fluxrig_tooling.wording.suggest import did_you_mean
 
-_OWN = re.compile(r"(hr|ir|co|di):(\d{1,5})(?:\.(\d{1,2}))?")
+_OWN = re.compile(rf"({'|'.join(TABLES)}):(\d{{1,5}})(?:\.(\d{{1,2}}))?")
 _PREFIXED = re.compile(r"([0134])x(\d{1,5})(?:\.(\d{1,2}))?")
-_REFERENCE = re.compile(r"([0134])(\d{4,5})(?:\.(\d{1,2}))?")
+_REFERENCE = re.compile(rf"({REFERENCE})(?:\.(\d{{1,2}}))?")
 _BARE = re.compile(r"(\d{1,5}|0x[0-9a-f]{1,4})(?:\.(\d{1,2}))?")
 _COMMA = re.compile(r"[-+]?\d+,\d+")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|m|min|h)?")
-
-_TABLES = {"0": "co", "1": "di", "3": "ir", "4": "hr"}
 
 _TYPES = {
     "bool": ("bool", "boolean", "bit", "digital", "coil"),
@@ -71,10 +72,10 @@ def address_of(text: str, options: Options) -> tuple[str, int, int | None]:
         return match[1], int(match[2]), _bit(match[3])
     prefixed = _PREFIXED.fullmatch(written)
     if prefixed and not written.startswith("0x"):
-        return _from_one(prefixed)
+        return _from_one(written, *prefixed.groups())
     reference = _REFERENCE.fullmatch(written) if options.base is None else None
     if reference:
-        return _from_one(reference)
+        return _from_one(written, reference[1][0], reference[1][1:], reference[2])
     match = _BARE.fullmatch(written)
     if match is None:
         raise LocalError(f"{text!r} is no address", hint="write hr:0, ir:0, co:0 or di:0, or a reference such as 40001")
@@ -143,11 +144,10 @@ def integer_of(text: str, low: int, high: int) -> int:
     return int(text)
 
 
-def _from_one(match: re.Match[str]) -> tuple[str, int, int | None]:
-    number = int(match[2])
-    if number == 0:
-        raise LocalError(f"{match[0]} does not exist: references count from 1", hint="the first one ends in 1")
-    return _TABLES[match[1]], number - 1, _bit(match[3])
+def _from_one(text: str, digit: str, number: str, bit: str | None) -> tuple[str, int, int | None]:
+    if int(number) == 0:
+        raise LocalError(f"{text} does not exist: references count from 1", hint="the first one ends in 1")
+    return REFERENCE_TABLES[digit], int(number) - 1, _bit(bit)
 
 
 def _bit(text: str | None) -> int | None:

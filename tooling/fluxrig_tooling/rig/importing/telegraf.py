@@ -12,6 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 from fluxrig.errors import LocalError
+from fluxrig_tooling.modbus.tables import BIT_TABLES
+from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID
 from fluxrig_tooling.rig.importing import reading
 from fluxrig_tooling.rig.importing.model import WIDE, Device, Options, TagEntry
 from fluxrig_tooling.rig.problems import WHOLE_FILE, Location, Problems
@@ -99,8 +101,8 @@ class _Reader:
             self._problems.error(at, "a field has no name, and is left out")
             return
         try:
-            if type(unit_id) is not int or not 0 <= unit_id <= 255:
-                raise LocalError(f"its slave_id {unit_id!r} is no number from 0 to 255")
+            if type(unit_id) is not int or not 0 <= unit_id <= MAX_TCP_UNIT_ID:
+                raise LocalError(f"its slave_id {unit_id!r} is no number from 0 to {MAX_TCP_UNIT_ID}")
             tag = self._tag(entry, name, at, table, str(kind).upper(), str(order).upper())
         except LocalError as exc:
             self._problems.error(at, f"{short(name)} is left out: {exc}", exc.fields.get("hint", ""))
@@ -115,7 +117,7 @@ class _Reader:
     def _tag(self, entry: dict[str, Any], name: str, at: Location, table: str, kind: str, order: str) -> TagEntry:
         address, count = _address(entry.get("address"))
         tag = TagEntry(name, at, table, address, doc=str(entry.get("measurement", "")))
-        if table in ("co", "di"):
+        if table in BIT_TABLES:
             return tag
         if kind == "BIT":
             tag.bit = reading.integer_of(str(entry.get("bit", 0)), 0, 15)

@@ -7,9 +7,11 @@ import re
 from collections import Counter
 from fractions import Fraction
 
-from fluxrig_tooling.rig.importing.model import BIT_TABLES, Device, TagEntry
+from fluxrig_tooling.modbus.tables import BIT_TABLES
+from fluxrig_tooling.rig.importing.model import Device, TagEntry
 from fluxrig_tooling.rig.importing.names import gear_name
 from fluxrig_tooling.rig.nodes import resolve
+from fluxrig_tooling.wording.units import duration_text
 
 PLACEHOLDER_LINK = "tcp://192.0.2.1"
 """An address that no machine has (RFC 5737): what stands where the list does not say where the device is."""
@@ -53,14 +55,6 @@ def is_decimal(number: Fraction) -> bool:
         while rest % prime == 0:
             rest //= prime
     return rest == 1
-
-
-def duration_text(milliseconds: int) -> str:
-    """A period as a rig has it: 100ms, 5s, 1m."""
-    for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        if milliseconds % size == 0:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds}ms"
 
 
 class _Writer:

@@ -18,7 +18,7 @@ from fluxrig.modbus.pdu import (
     WRITE_MULTIPLE_REGISTERS,
     read_size,
 )
-from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES
+from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.rig.lower.io_modbus.link import RTU, RTU_OVER_TCP, TCP, Link
 from fluxrig_tooling.rig.lower.io_modbus.planner import Request
 from fluxrig_tooling.rig.lower.io_modbus.point import Point

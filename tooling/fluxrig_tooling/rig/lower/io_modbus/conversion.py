@@ -10,7 +10,8 @@ from struct import pack, unpack
 from typing import Any
 
 from fluxrig.decimal import EXPONENT, MANTISSA
-from fluxrig_tooling.rig.lower.io_modbus.encoding import BCD, BOOL, FLOATS, RAW, STRING, Encoding
+from fluxrig_tooling.modbus.types import BCD, BOOL, FLOATS, RAW, STRING
+from fluxrig_tooling.rig.lower.io_modbus.encoding import Encoding
 from fluxrig_tooling.rig.lower.io_modbus.tag_spec import TagSpec
 
 EXACT = 1 << 53

@@ -4,37 +4,11 @@ from dataclasses import dataclass
 from struct import calcsize
 
 from fluxrig.modbus.pdu import MAX_REGISTERS
-from fluxrig_tooling.rig.lower.io_modbus.addresses import ADDRESSES, BIT_TABLES
+from fluxrig_tooling.modbus.addresses import LAST_ADDRESS
+from fluxrig_tooling.modbus.orders import ABCD, BADC, LONG_ORDERS
+from fluxrig_tooling.modbus.tables import BIT_TABLES
+from fluxrig_tooling.modbus.types import BCD, BOOL, BYTE_TYPES, LAYOUTS, RAW, STRING, registers_of
 from fluxrig_tooling.rig.lower.io_modbus.tag_spec import TagSpec
-
-BOOL, STRING, RAW = "bool", "string", "raw"
-
-LAYOUTS = {
-    BOOL: "B",
-    "int8": "b",
-    "uint8": "B",
-    "int16": "h",
-    "uint16": "H",
-    "int32": "i",
-    "uint32": "I",
-    "int64": "q",
-    "uint64": "Q",
-    "float32": "f",
-    "float64": "d",
-    "bcd16": "H",
-    "bcd32": "I",
-    "bcd64": "Q",
-}
-"""The `struct` code of each type with one length; a bool is one bit of a byte."""
-
-BYTE_TYPES = ("int8", "uint8")
-FLOATS = ("float32", "float64")
-BCD = ("bcd16", "bcd32", "bcd64")
-
-ABCD = "ABCD"
-
-LONG_ORDERS = {"ABCDEFGH": ABCD, "BADCFEHG": "BADC", "GHEFCDAB": "CDAB", "HGFEDCBA": "DCBA"}
-"""The orders of 64 bits in full, and the short form that goes on likewise."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +47,9 @@ def read_encoding(tag: TagSpec) -> Encoding:
     """The encoding of a tag whose table and address are read. Where one is in error, another one stands for it."""
     kind = _type(tag)
     layout, width = _layout(tag, kind)
-    if tag.address + width > ADDRESSES:
-        last = tag.address + width - 1
-        tag.error("address", f"{kind} at {tag.where} ends at address {last}, beyond {ADDRESSES - 1}")
+    last = tag.address + width - 1
+    if last > LAST_ADDRESS:
+        tag.error("address", f"{kind} at {tag.where} ends at address {last}, beyond {LAST_ADDRESS}")
     order = _order(tag, kind, width)
     return Encoding(kind, layout, width, order, _bit(tag, kind))
 
@@ -100,13 +74,12 @@ def _layout(tag: TagSpec, kind: str) -> tuple[str, int]:
     """The `struct` code, and how many registers or bits it takes."""
     if kind not in (STRING, RAW):
         tag.refuse("length", f"{kind} has no length", "length: goes with type: string or type: raw")
-        layout = LAYOUTS[kind]
-        return layout, max(calcsize(">" + layout) // 2, 1)
+        return LAYOUTS[kind], registers_of(kind)
     unit = "characters" if kind == STRING else "registers"
     if "length" not in tag:
         tag.error("type", f"a {kind} of how many {unit}?", "add length:")
     length: int = tag.get("length", 1)
-    width = (length + 1) // 2 if kind == STRING else length
+    width = registers_of(kind, length)
     if width > MAX_REGISTERS:
         tag.error("length", f"{kind} takes {width} registers, and a request reads at most {MAX_REGISTERS}")
     return f"{length if kind == STRING else 2 * length}s", width
@@ -116,7 +89,7 @@ def _order(tag: TagSpec, kind: str, width: int) -> str:
     given: str = tag.get("order", ABCD)
     short = LONG_ORDERS.get(given, given)
     if kind in (STRING, RAW):
-        if given not in (ABCD, "BADC"):
+        if given not in (ABCD, BADC):
             message = f"the registers of a {kind} stand one after the other, and {given} has them otherwise"
             tag.error("order", message, "write BADC if the bytes of each register are swapped")
     elif width == 1:

@@ -1,17 +1,11 @@
 """Reads `forbidden:`, what no request may read: ranges of addresses such as hr:100-199, ir:5 or "40101-40200"."""
 
-import re
 from dataclasses import dataclass
-from typing import Any
 
-from fluxrig_tooling.rig.lower.io_modbus.addresses import ADDRESSES, REFERENCE_TABLES
+from fluxrig.errors import LocalError
+from fluxrig_tooling.modbus.addresses import read_range
 from fluxrig_tooling.rig.lower.io_modbus.point import Point
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems
-
-HINT = 'write hr:100-199, ir:5 (counted from 0), or references such as "40101-40200" in quotes (from 1)'
-
-_RANGE = re.compile(r"(co|di|hr|ir):([0-9]{1,5})(?:-([0-9]{1,5}))?")
-_REFERENCES = re.compile(r"([0134])([0-9]{4,5})(?:-\1([0-9]{4,5}))?")
 
 
 @dataclass(frozen=True)
@@ -34,15 +28,12 @@ def read_forbidden(gear: GearSpec, problems: Problems) -> list[Forbidden]:
     ranges = []
     for index, written in enumerate(gear.config.get("forbidden", ())):
         at = gear.at("forbidden", index)
-        found = _parsed(written)
-        if found is None:
-            problems.error(at, f"{written!r} is no range of addresses", HINT)
-        elif found[2] >= ADDRESSES:
-            problems.error(at, f"{written} goes beyond the last address, {ADDRESSES - 1}")
-        elif found[1] > found[2]:
-            problems.error(at, f"{written} goes from high to low", "write the lower address first")
+        try:
+            table, first, last = read_range(written)
+        except LocalError as exc:
+            problems.error(at, str(exc), exc.hint)
         else:
-            ranges.append(Forbidden(*found, text=written, at=at))
+            ranges.append(Forbidden(table, first, last, text=written, at=at))
     return ranges
 
 
@@ -61,14 +52,3 @@ def check_forbidden(gear: GearSpec, points: list[Point], ranges: list[Forbidden]
             "take the tag or the range out",
         )
     return allowed
-
-
-def _parsed(written: Any) -> tuple[str, int, int] | None:
-    """Table, first and last item, 0-based. None when `written` is no range."""
-    if not isinstance(written, str):
-        return None
-    if match := _RANGE.fullmatch(written):
-        return match[1], int(match[2]), int(match[3] or match[2])
-    if (match := _REFERENCES.fullmatch(written)) and int(match[2]) >= 1:
-        return REFERENCE_TABLES[match[1]], int(match[2]) - 1, int(match[3] or match[2]) - 1
-    return None

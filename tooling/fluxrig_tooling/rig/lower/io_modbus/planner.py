@@ -22,12 +22,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxrig.modbus.pdu import MAX_BITS, MAX_REGISTERS, read_size, span_text
-from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES
+from fluxrig_tooling.modbus.tables import BIT_TABLES, READ_FUNCTIONS
 from fluxrig_tooling.rig.lower.io_modbus.forbidden import Forbidden
 from fluxrig_tooling.rig.lower.io_modbus.point import Point, layout_of
-
-FUNCTIONS = {"co": 1, "di": 2, "hr": 3, "ir": 4}
-"""The read function of each table."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +85,10 @@ def plan(points: Sequence[Point], limits: Limits) -> list[Request]:
     Every point fits into a request, and none is forbidden: that is for the caller to see to.
     """
     requests = []
-    for table in sorted({point.table for point in points}, key=FUNCTIONS.__getitem__):
+    for table in sorted({point.table for point in points}, key=READ_FUNCTIONS.__getitem__):
         members = sorted([point for point in points if point.table == table], key=lambda each: (each.address, each.end))
         spans = [span for run in _runs(_outermost(members), limits) for span in _cut(run, limits.longest(table))]
-        requests += _filled(FUNCTIONS[table], spans, members)
+        requests += _filled(READ_FUNCTIONS[table], spans, members)
     return requests
 
 

@@ -6,7 +6,8 @@ from itertools import groupby
 from struct import calcsize
 from typing import Any
 
-from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES
+from fluxrig_tooling.modbus.orders import byte_places
+from fluxrig_tooling.modbus.tables import BIT_TABLES
 
 BYTE_LAYOUTS = ("b", "B")
 """The `struct` codes of what is a byte of a register, or less."""
@@ -59,11 +60,7 @@ class Point:
         first = 2 * offset
         if self.layout in BYTE_LAYOUTS:
             return [first if self.bit >= 8 else first + 1]
-        picked = list(range(first, first + 2 * self.width))
-        if self.order in ("CDAB", "DCBA"):
-            picked.reverse()
-        if self.order in ("CDAB", "BADC"):
-            picked = [byte for pair in zip(picked[1::2], picked[::2], strict=True) for byte in pair]
+        picked = [first + place for place in byte_places(self.order, self.width)]
         return picked[: calcsize(">" + self.layout)]
 
     def slot(self, start: int) -> list[Any]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fluxrig.modbus.rtu import BROADCAST, MAX_UNIT_ID
-from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES
+from fluxrig.modbus.rtu import BROADCAST
+from fluxrig_tooling.modbus.tables import BIT_TABLES
+from fluxrig_tooling.modbus.unit_ids import MAX_SERIAL_UNIT_ID
 from fluxrig_tooling.rig.lower.io_modbus.forbidden import check_forbidden, read_forbidden
 from fluxrig_tooling.rig.lower.io_modbus.link import TCP
 from fluxrig_tooling.rig.lower.io_modbus.planner import Limits, Request, plan
@@ -125,9 +126,9 @@ def _check_units(gear: GearSpec, kind: str | None, points: list[Point], problems
     for point in points:
         own = "unit_id" in gear.config["tags"][point.name]
         at = gear.at("tags", point.name, "unit_id") if own else gear.at("unit_id")
-        if point.unit_id > MAX_UNIT_ID:
-            hint = f"units have 1 to {MAX_UNIT_ID}"
+        if point.unit_id > MAX_SERIAL_UNIT_ID:
+            hint = f"units have 1 to {MAX_SERIAL_UNIT_ID}"
             problems.error(at, f"unit_id {point.unit_id} is reserved on a serial line", hint)
         elif point.unit_id == BROADCAST and point.readable:
-            hint = f"give the unit that has the tags: 1 to {MAX_UNIT_ID}"
+            hint = f"give the unit that has the tags: 1 to {MAX_SERIAL_UNIT_ID}"
             problems.error(at, f"unit_id {BROADCAST} means all units on a serial line, and none of them answers", hint)

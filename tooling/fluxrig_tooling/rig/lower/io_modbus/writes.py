@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from fluxrig.modbus import pdu
-from fluxrig_tooling.rig.lower.io_modbus.addresses import BIT_TABLES, WRITABLE_TABLES
+from fluxrig_tooling.modbus.tables import BIT_TABLES, WRITABLE_TABLES
+from fluxrig_tooling.modbus.types import BOOL, BYTE_TYPES
 from fluxrig_tooling.rig.lower.io_modbus.conversion import Conversion
-from fluxrig_tooling.rig.lower.io_modbus.encoding import BOOL, BYTE_TYPES, Encoding
+from fluxrig_tooling.rig.lower.io_modbus.encoding import Encoding
 from fluxrig_tooling.rig.lower.io_modbus.point import Point, Write, layout_of
 from fluxrig_tooling.rig.lower.io_modbus.tag_spec import TagSpec
 

@@ -1,0 +1,15 @@
+"""The four tables of a Modbus unit: coils, discrete inputs, holding and input registers."""
+
+from fluxrig.modbus import pdu
+
+BIT_TABLES = ("co", "di")
+REGISTER_TABLES = ("hr", "ir")
+TABLES = REGISTER_TABLES + BIT_TABLES
+
+WRITABLE_TABLES = ("co", "hr")
+
+READ_FUNCTIONS = {table: function for function, table in enumerate(pdu.TABLES) if table}
+"""The function that reads each table."""
+
+REFERENCE_TABLES = {"0": "co", "1": "di", "3": "ir", "4": "hr"}
+"""The table that the first digit of a reference such as 40001 names."""
