@@ -3,8 +3,8 @@
 from expect import raises
 
 from fluxrig.errors import LocalError, RemoteError
+from fluxrig.modbus.exceptions import REASONS
 from fluxrig.modbus.pdu import (
-    EXCEPTIONS,
     ExceptionResponse,
     answer_shape,
     mask_write,
@@ -135,17 +135,17 @@ def test_the_size_of_an_answer_follows_from_the_request():
 def test_an_exception_carries_its_code_and_name():
     for request, _, _, _ in EXAMPLES:
         prefix, size = answer_shape(request)
-        for code, reason in EXCEPTIONS.items():
+        for code, reason in REASONS.items():
             error = raises(ExceptionResponse, read_answer, bytes((request[0] | 0x80, code)), prefix, size)
             assert (error.function, error.exception_code, error.reason) == (request[0], code, reason)
     assert raises(ExceptionResponse, read_answer, b"\x83\x63", b"\x03\x02", 2).reason == "exception_99"
 
 
 def test_names_of_the_exceptions_are_those_of_section_7():
-    assert EXCEPTIONS[1] == "illegal_function"
-    assert EXCEPTIONS[2] == "illegal_address"
-    assert EXCEPTIONS[11] == "gateway_target_no_response"
-    assert sorted(EXCEPTIONS) == [1, 2, 3, 4, 5, 6, 8, 10, 11]
+    assert REASONS[1] == "illegal_function"
+    assert REASONS[2] == "illegal_address"
+    assert REASONS[11] == "gateway_target_no_response"
+    assert sorted(REASONS) == [1, 2, 3, 4, 5, 6, 8, 10, 11]
 
 
 def test_anything_else_is_not_the_answer():

@@ -47,28 +47,16 @@ ADDRESSES = 0x10000
 ON = 0xFF00
 """What switches a single coil on; 0 switches it off (MB section 6.5)."""
 
-EXCEPTIONS = {
-    1: "illegal_function",
-    2: "illegal_address",
-    3: "illegal_value",
-    4: "device_failure",
-    5: "acknowledge",
-    6: "device_busy",
-    8: "memory_parity_error",
-    10: "gateway_path_unavailable",
-    11: "gateway_target_no_response",
-}
-"""What each exception code says (MB section 7)."""
-
-GATEWAY_CODES = (10, 11)
-"""The exceptions of a gateway that cannot reach the unit."""
-
 EXCEPTION_FLAG = 0x80
 """Set in the function code of an answer that refuses (MB section 7)."""
 
 
 class ExceptionResponse(RemoteError):
-    """The peer understood the request and refuses it (MB section 7). Fields: `function`, `exception_code`, `reason`."""
+    """The peer understood the request and refuses it (MB section 7).
+
+    Fields: `function`, `exception_code` (see `fluxrig.modbus.exceptions`), `reason` (the name of that), `unreachable`
+    (bool: a gateway says that it cannot reach the unit).
+    """
 
 
 def read_request(function: int, address: int, count: int) -> bytes:
@@ -174,7 +162,7 @@ def read_answer(pdu: bytes, prefix: bytes, size: int | None) -> bytes:
     """
     function = prefix[0]
     if len(pdu) == 2 and pdu[0] == function | EXCEPTION_FLAG:
-        raise refusal(function, pdu[1])
+        raise exception_response(function, pdu[1])
     if not pdu or pdu[0] != function:
         found = pdu[0] if pdu else None
         raise RemoteError(f"function {function} was answered with function {found}", function=found)
@@ -185,11 +173,14 @@ def read_answer(pdu: bytes, prefix: bytes, size: int | None) -> bytes:
     return pdu[len(prefix) :]
 
 
-def refusal(function: int, code: int) -> ExceptionResponse:
+def exception_response(function: int, code: int) -> ExceptionResponse:
     """The error for exception `code` in answer to `function`."""
-    reason = EXCEPTIONS.get(code, f"exception_{code}")
+    from fluxrig.modbus.exceptions import GATEWAY_CODES, REASONS
+
+    reason = REASONS.get(code, f"exception_{code}")
     text = f"function {function} answered with exception {code} ({reason})"
-    return ExceptionResponse(text, function=function, exception_code=code, reason=reason)
+    unreachable = code in GATEWAY_CODES
+    return ExceptionResponse(text, function=function, exception_code=code, reason=reason, unreachable=unreachable)
 
 
 def span_text(function: int, address: int, count: int) -> str:

@@ -8,7 +8,7 @@ the answer to the request it has just sent, wherever that begins among noise, ec
 from array import array
 
 from fluxrig.errors import RemoteError
-from fluxrig.modbus.pdu import EXCEPTION_FLAG, MAX_PDU, refusal
+from fluxrig.modbus.pdu import EXCEPTION_FLAG, MAX_PDU, exception_response
 
 BROADCAST = 0
 """The unit id that every server hears and none answers (SL section 2.2)."""
@@ -120,7 +120,7 @@ class Receiver:
         buffer = self._buffer
         self._buffer = b""
         if buffer[start + 1] == self._prefix[0] | EXCEPTION_FLAG:
-            raise refusal(self._prefix[0], buffer[start + 2])
+            raise exception_response(self._prefix[0], buffer[start + 2])
         return buffer[start + 1 + len(self._prefix) : start + size - 2]
 
 

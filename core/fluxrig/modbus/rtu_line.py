@@ -9,7 +9,7 @@ later than twice its timeout cannot be told from an answer: there is nothing in 
 from fluxrig.compat import TYPE_CHECKING
 from fluxrig.errors import RemoteError
 from fluxrig.modbus.line import Line, Lost, Unanswered, Unreachable
-from fluxrig.modbus.pdu import GATEWAY_CODES, ExceptionResponse
+from fluxrig.modbus.pdu import ExceptionResponse
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.retry_pause import RetryPause
 from fluxrig.modbus.rtu import BROADCAST, MAX_FRAME, Receiver, frame
@@ -51,7 +51,7 @@ class RtuLine(Line):
                 self.exceptions += 1
                 self._late.pop(request.unit_id, None)
                 request.fail(exc)
-                if exc.exception_code in GATEWAY_CODES:
+                if exc.unreachable:
                     self._next = index + 1
                     raise Unreachable(str(exc), reason=exc.reason)
             else:

@@ -6,7 +6,7 @@ Source: MODBUS Messaging on TCP/IP Implementation Guide V1.0b ("TCP" below).
 import struct
 
 from fluxrig.errors import RemoteError
-from fluxrig.modbus.pdu import GATEWAY_CODES, MAX_PDU, ExceptionResponse, read_answer
+from fluxrig.modbus.pdu import MAX_PDU, ExceptionResponse, read_answer
 
 HEADER = 7
 """Bytes before the PDU: transaction, protocol and length, two each, and the unit id (TCP section 3.1.3)."""
@@ -164,7 +164,7 @@ class Transactions:
             answer = (request, read_answer(pdu, request.prefix, request.size), None)
         except ExceptionResponse as exc:
             self._tally.exceptions += 1
-            if exc.exception_code in GATEWAY_CODES:
+            if exc.unreachable:
                 self.unreachable = exc
             answer = (request, b"", exc)
         self._answers.append(answer)

@@ -16,23 +16,22 @@ a write took effect is not believed but read back.
 
 import asyncio
 
-from fluxrig.errors import FluxError, LocalError, worth_saying
+from fluxrig.errors import LocalError, worth_saying
+from fluxrig.modbus.confirmed_write import (
+    ACCEPTED,
+    CONFIRMED,
+    NOT_SENT,
+    UNKNOWN,
+    Write,
+    may_be_carried_out,
+    outcome_of,
+)
 from fluxrig.modbus.line import LineError
-from fluxrig.modbus.pdu import ExceptionResponse, read_request, span_text
+from fluxrig.modbus.pdu import read_request, span_text
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.write_plan import WritePlan
 from fluxrig.ring import DROP_NEWEST, Ring
 from fluxrig.schedule import LONGEST_WAIT_US
-
-_MAY_BE_CARRIED_OUT = (5, 11)
-"""Exceptions that refuse nothing (MB section 7): the device has taken the command and is busy with it, or it did not
-answer the gateway, which has passed it on."""
-
-
-class Write(Request):
-    """A request that may be carried out once."""
-
-    repeatable = False
 
 
 class Command:
@@ -52,14 +51,11 @@ class Command:
 class Commands:
     """The commands of one Gear. `take` accepts them, `run` carries them out."""
 
-    READ_BACK_MS = (0, 20, 80, 200)
-    """Pauses before each look at what was written: a PLC may take it over only at the end of its cycle."""
-
     def __init__(self, gear, ctx, line):
         config = ctx.config
         self._gear = gear
         self._ctx = ctx
-        self._clock = ctx.clock
+        self.clock = ctx.clock
         self._line = line
         self._expires_us = min(config["expires_ms"] * 1000, LONGEST_WAIT_US)
         plans = [WritePlan(entry) for entry in config["writes"]]
@@ -83,12 +79,12 @@ class Commands:
             if tag not in self._plans:
                 raise LocalError(f"the tag {tag!r} is not writable here: say `writable: true` at the tag", tag=tag)
             number, plan = self._plans[tag]
-            chosen.append((number, Command(msg, plan, value, self._clock.ticks_us(), self._line.losses)))
+            chosen.append((number, Command(msg, plan, value, self.clock.ticks_us(), self._line.losses)))
         for _, command in sorted(chosen, key=_number):
             if self._ending:
-                self._fail(command, "not_sent", "the gear is ending")
+                self._fail(command, NOT_SENT, "the gear is ending")
             elif not self._waiting.put(command):
-                self._fail(command, "not_sent", f"{self._waiting.capacity} commands are waiting already")
+                self._fail(command, NOT_SENT, f"{self._waiting.capacity} commands are waiting already")
 
     async def run(self) -> None:
         """Carry out the commands, for as long as the Gear runs."""
@@ -110,14 +106,39 @@ class Commands:
         self._ending = True
         command = self._waiting.get_nowait()
         while command is not None:
-            self._fail(command, "not_sent", f"the gear is {why}")
+            self._fail(command, NOT_SENT, f"the gear is {why}")
             command = self._waiting.get_nowait()
 
+    async def ask(self, requests: list) -> None:
+        """Ask ahead of the polls, also what is being left alone."""
+        await self._line.ask(requests, even_paused=True)
+
     async def _carry_out(self, command: Command) -> None:
+        try:
+            how, found = await self._write(command)
+        except BaseException as exc:
+            why = "the gear ended meanwhile" if isinstance(exc, asyncio.CancelledError) else "internal error"
+            self._fail(command, UNKNOWN if command.request.sent else NOT_SENT, why)
+            raise
+        value, reason = (command.value, None) if found is None else command.plan.value(found)
+        if how in (CONFIRMED, ACCEPTED):
+            self._confirm(command, how, value)
+            return
+        error = command.request.error
+        if found is not None:
+            why = f"the device holds {value if reason is None else reason}"
+            if error is not None:
+                why = f"{error}, and {why}"
+        else:
+            why = str(error) if error is not None else "the device took it, but what it holds cannot be read"
+        self._fail(command, how, why)
+
+    async def _write(self, command: Command) -> tuple:
+        """Ask the request of `command`, once more where that is called for: what `outcome_of` says then."""
         request, plan = command.request, command.plan
 
         def in_time() -> None:
-            if self._clock.ticks_diff(self._clock.ticks_us(), command.ticks) > self._expires_us:
+            if self.clock.ticks_diff(self.clock.ticks_us(), command.ticks) > self._expires_us:
                 raise LineError(f"it waited longer than {self._expires_us // 1000} ms", reason="expired")
 
         def in_time_and_connected() -> None:
@@ -125,65 +146,15 @@ class Commands:
             if self._line.losses != command.losses:
                 raise LineError("the connection was lost while it waited", reason="reconnected")
 
-        outcome = "internal error"
-        try:
-            await self._line.ask([request], guard=in_time_and_connected)
-            if plan.idempotent and request.sent and request.error is not None and _is_open(request.error):
-                again = Write(plan.unit_id, request.pdu)
-                await self._line.ask([again], guard=in_time, even_paused=True)
-                # A device that is busy with the first may refuse the second, which says nothing about the first.
-                if again.sent and (again.error is None or _is_open(again.error)):
-                    request = again
-            outcome = await self._judge(command, request)
-        except asyncio.CancelledError:
-            outcome = "the gear ended meanwhile"
-            raise
-        finally:
-            if outcome:
-                self._fail(command, "unknown" if request.sent else "not_sent", outcome)
-
-    async def _judge(self, command: Command, request: Request) -> str:
-        """Report how the write ended. Text when nothing could be found out, which is then reported as that."""
-        plan, error = command.plan, request.error
-        if error is not None and not request.sent:
-            return str(error)
-        if error is not None and not _is_open(error):
-            self._fail(command, "refused", str(error))
-            return ""
-        if not plan.verify:
-            if error is not None:
-                return str(error)
-            self._confirm(command, "accepted", command.value)
-            return ""
-        found = await self._look(plan, command.value, request.data or None)  # function 23 has read back already
-        if found is None:
-            return str(error) if error is not None else "the device took it, but what it holds cannot be read"
-        value, reason = plan.value(found)
-        if plan.holds(found, command.value):
-            self._confirm(command, "confirmed", value)
-        elif error is not None:
-            return f"{error}, and the device holds {value if reason is None else reason}"
-        else:
-            self._fail(command, "not_confirmed", f"the device holds {value if reason is None else reason}")
-        return ""
-
-    async def _look(self, plan: WritePlan, value, found: bytes | None) -> bytes | None:
-        """What the device holds, as soon as that is `value` or the last look is over; None when it cannot be read.
-
-        `found` is what has been read already.
-        """
-        for pause_ms in self.READ_BACK_MS:
-            if found is not None and plan.holds(found, value):
-                break
-            if pause_ms:
-                await self._clock.sleep_ms(pause_ms)
-            look = Request(plan.unit_id, read_request(*plan.read_back))
-            await self._line.ask([look], even_paused=True)
-            if look.data is not None:
-                found = look.data
-            elif not isinstance(look.error, ExceptionResponse):  # one that is busy may answer the next
-                break
-        return found
+        await self._line.ask([request], guard=in_time_and_connected)
+        if plan.idempotent and request.sent and request.error is not None and may_be_carried_out(request.error):
+            again = Write(plan.unit_id, request.pdu)
+            await self._line.ask([again], guard=in_time, even_paused=True)
+            # A device that is busy with the first may refuse the second, which says nothing about the first.
+            if again.sent and (again.error is None or may_be_carried_out(again.error)):
+                command.request = again
+        look = Request(plan.unit_id, read_request(*plan.read_back)) if plan.verify else None
+        return await outcome_of(command.request, look, lambda data: plan.holds(data, command.value), self)
 
     def _confirm(self, command: Command, how: str, value) -> None:
         self._gear.writes_confirmed += 1
@@ -217,8 +188,3 @@ class Commands:
 
 def _number(entry: tuple) -> int:
     return entry[0]
-
-
-def _is_open(error: FluxError) -> bool:
-    """Whether a write that ended with `error` may have been carried out all the same."""
-    return not isinstance(error, ExceptionResponse) or error.exception_code in _MAY_BE_CARRIED_OUT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from fluxrig.errors import FluxError, TransientError
+from fluxrig.modbus.exceptions import NO_SUCH_ITEM, SERVER_DEVICE_FAILURE
 from fluxrig.modbus.pdu import MAX_REGISTERS, TABLES, ExceptionResponse, read_request
 from fluxrig.modbus.request import Request
 from fluxrig_tooling.cli.modbus.learning.panel import Reading
@@ -17,8 +18,8 @@ from fluxrig_tooling.cli.modbus.trouble import read_trouble, span
 
 LONGEST = MAX_REGISTERS - MAX_REGISTERS % 2
 
-NOT_ALL = (2, 3, 4)
-"""Exceptions that a device may give when a part of what was asked for is not there."""
+NOT_ALL = (*NO_SUCH_ITEM, SERVER_DEVICE_FAILURE)
+"""Exceptions that a device may give when a part of what was asked for is not there: some fail, instead of saying so."""
 
 
 class Area:
@@ -68,7 +69,9 @@ class Area:
         for first, count in self.known:
             asked, _ = await self._ask(session, first, count)
             if asked.data is None:
-                raise TransientError(str(read_trouble(asked.error, self._unit_id, self.table, first, count)))
+                raise TransientError(
+                    str(read_trouble(asked.error, self._unit_id, table=self.table, first=first, count=count))
+                )
             registers |= dict(zip(range(first, first + count), items(self.table, asked.data, count), strict=True))
         return registers
 
@@ -80,7 +83,9 @@ class Area:
             return asked, 0
         self.refusal = asked.error
         if not isinstance(asked.error, ExceptionResponse):
-            raise TransientError(str(read_trouble(asked.error, self._unit_id, self.table, first, count)))
+            raise TransientError(
+                str(read_trouble(asked.error, self._unit_id, table=self.table, first=first, count=count))
+            )
         return asked, asked.error.exception_code
 
 

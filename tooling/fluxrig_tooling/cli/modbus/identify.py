@@ -6,7 +6,7 @@ import click
 from rich.text import Text
 
 from fluxrig.errors import FluxError
-from fluxrig.modbus.pdu import GATEWAY_CODES, ExceptionResponse
+from fluxrig.modbus.pdu import ExceptionResponse
 from fluxrig_tooling.cli.common import json_option, print_json
 from fluxrig_tooling.cli.modbus.identity import CATEGORIES, Identity, identify
 from fluxrig_tooling.cli.modbus.options import Target, target_options
@@ -55,7 +55,7 @@ def _trouble(error: FluxError | None, unit_id: int) -> Trouble:
         return Trouble("empty", f"unit {unit_id} answers, and says nothing of itself", "see its label or its manual")
     if not isinstance(error, ExceptionResponse):
         return line_trouble(error, unit_id)
-    if error.exception_code in GATEWAY_CODES:
+    if error.unreachable:
         return exception_trouble(error, unit_id)
     text = f"unit {unit_id} is there, but does not identify itself ({error})"
     return Trouble(error.reason, text, "many devices do not; some keep their type in a register: see the manual")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fluxrig.errors import FluxError
+from fluxrig.modbus.exceptions import ILLEGAL_FUNCTION
 from fluxrig.modbus.identification import (
     BASIC,
     EXTENDED,
@@ -16,12 +17,11 @@ from fluxrig.modbus.identification import (
     read_answer,
     request,
 )
-from fluxrig.modbus.pdu import GATEWAY_CODES, ExceptionResponse
+from fluxrig.modbus.pdu import ExceptionResponse
 from fluxrig.modbus.request import Request
 from fluxrig_tooling.cli.modbus.session import Session
 
 BASIC_OBJECTS = (0, 1, 2)
-NO_SUCH_FUNCTION = 1
 
 
 @dataclass
@@ -85,9 +85,9 @@ async def _stream(session: Session, unit_id: int, code: int, identity: Identity,
 
 def _may_answer_less(error: FluxError | None) -> bool:
     """Whether a refusal may have been about what was asked for, not about being asked at all."""
-    if not isinstance(error, ExceptionResponse) or error.exception_code in GATEWAY_CODES:
+    if not isinstance(error, ExceptionResponse) or error.unreachable:
         return False
-    return bool(error.exception_code != NO_SUCH_FUNCTION)
+    return bool(error.exception_code != ILLEGAL_FUNCTION)
 
 
 def _text(value: bytes) -> str:

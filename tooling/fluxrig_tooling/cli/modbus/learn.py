@@ -85,7 +85,9 @@ def command(
     with _bar(sum(area.size for area in areas)) as progress:
         run(registers.explore(progress), as_json)
     if not registers.areas:
-        trouble = read_trouble(areas[0].refusal, target.unit_id, areas[0].table, span[0], areas[0].size)
+        trouble = read_trouble(
+            areas[0].refusal, target.unit_id, table=areas[0].table, first=span[0], count=areas[0].size
+        )
         raise refused(f"there is nothing to read there: {trouble}", as_json)
     click.echo(f"found {', '.join(area.text for area in registers.areas)}", err=True)
     if registers.mirrors:

@@ -12,7 +12,7 @@ import click
 from fluxrig_tooling.cli.common import RIG_FILE, json_option
 from fluxrig_tooling.cli.modbus.addresses import parse_address, tag_keys
 from fluxrig_tooling.cli.modbus.options import DURATION, Target, refuse_given, target_options
-from fluxrig_tooling.cli.modbus.reading import Row, Source, Span, Together, Values
+from fluxrig_tooling.cli.modbus.reading import CombinedSource, Row, Source, Span, Values
 from fluxrig_tooling.cli.modbus.session import opened, run
 from fluxrig_tooling.cli.modbus.show import print_exactly, show_hex, show_items, show_troubles, show_values, troubles
 from fluxrig_tooling.cli.modbus.small_rig import ANY_TAG, Device, device_of_rig
@@ -70,7 +70,7 @@ def command(
     if watch:
         from fluxrig_tooling.cli.modbus.watching import watch_rows
 
-        watch_rows(device, target, Together(sources), every)
+        watch_rows(device, target, CombinedSource(sources), every)
         return
     rows = run(_read(device, target, sources), as_json)
     flat = [row for each in rows for row in each]

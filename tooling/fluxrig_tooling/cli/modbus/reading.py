@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Protocol
 
+from fluxrig.modbus.exceptions import NO_SUCH_ITEM
 from fluxrig.modbus.pdu import MAX_BITS, MAX_REGISTERS, TABLES, ExceptionResponse, read_request
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.split import extent, split
@@ -14,9 +15,6 @@ from fluxrig.modbus.values import ReadPlan
 from fluxrig_tooling.cli.modbus.session import Session
 from fluxrig_tooling.cli.modbus.small_rig import Device
 from fluxrig_tooling.cli.modbus.trouble import Trouble, read_trouble, span, value_trouble
-
-PARTIAL = (2, 3)
-"""Exceptions that may be about a part of a request only: no such address, not so many or not from there."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Span:
     def _items(self, request: Request, first: int, count: int) -> Iterator[Row]:
         addresses = [span(self._table, first + index, 1) for index in range(count)]
         if request.data is None:
-            trouble = read_trouble(request.error, self._unit_id, self._table, first, count)
+            trouble = read_trouble(request.error, self._unit_id, table=self._table, first=first, count=count)
             yield from (Row(address, address, "", None, trouble) for address in addresses)
             return
         for address, value in zip(addresses, items(self._table, request.data, count), strict=True):
@@ -94,7 +92,7 @@ class Values:
 
     def _decoded(self, asked: _Asked) -> Iterator[tuple[str, Row]]:
         """Each tag of a request, by name."""
-        function, first, count = asked.request[:3]
+        table = TABLES[asked.function]
         data: dict[str, Any] = {}
         bad: dict[str, str] = {}
         if asked.data is not None:
@@ -103,10 +101,10 @@ class Values:
             offset, size = extent(asked.request, index)
             trouble = None
             if asked.data is None:
-                trouble = read_trouble(asked.error, asked.unit_id, TABLES[function], first, count)
+                trouble = read_trouble(asked.error, asked.unit_id, table=table, first=asked.address, count=asked.count)
             elif name in bad:
                 trouble = value_trouble(bad[name])
-            address = span(TABLES[function], first + offset, size)
+            address = span(table, asked.address + offset, size)
             label = self._labels.get(name, name)
             yield name, Row(label, address, self._device.how(name), data.get(name), trouble)
 
@@ -115,16 +113,17 @@ class _Asked(Request):
     """A request as a rig has it: [function, address, count, order, layout, slots]."""
 
     def __init__(self, unit_id: int, request: list[Any]):
-        super().__init__(unit_id, read_request(*request[:3]))
+        self.function, self.address, self.count, order, layout, slots = request
+        super().__init__(unit_id, read_request(self.function, self.address, self.count))
         self.request = request
-        self.plan = ReadPlan(*request[3:])
+        self.plan = ReadPlan(order, layout, slots)
 
     def parts(self) -> list[tuple[int, list[Any]]]:
         """A request for each of its tags."""
         return [(self.unit_id, split(self.request, index, index + 1)) for index in range(len(self.plan.tags))]
 
 
-class Together:
+class CombinedSource:
     """Several sources as one."""
 
     def __init__(self, sources: Iterable[Source]):
@@ -149,4 +148,4 @@ def items(table: str, data: bytes, count: int) -> list[Any]:
 
 
 def _is_partial(asked: Request) -> bool:
-    return isinstance(asked.error, ExceptionResponse) and asked.error.exception_code in PARTIAL
+    return isinstance(asked.error, ExceptionResponse) and asked.error.exception_code in NO_SUCH_ITEM

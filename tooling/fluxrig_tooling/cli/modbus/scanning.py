@@ -20,7 +20,7 @@ from fluxrig.errors import FluxError
 from fluxrig.host import Host
 from fluxrig.modbus.identification import BASIC
 from fluxrig.modbus.line import NOT_CONNECTED, LineError
-from fluxrig.modbus.pdu import GATEWAY_CODES, TABLES, ExceptionResponse, read_request
+from fluxrig.modbus.pdu import TABLES, ExceptionResponse, read_request
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.rtu import Receiver
 from fluxrig_tooling.cli.modbus.identity import Identity, identify
@@ -190,7 +190,7 @@ class Scan:
     def _answered(
         self, setting: Setting, request: Request, error: FluxError | None, data: bytes | None, is_late: bool
     ) -> None:
-        if isinstance(error, ExceptionResponse) and error.exception_code in GATEWAY_CODES:
+        if isinstance(error, ExceptionResponse) and error.unreachable:
             self.silences += 1  # a gateway says so instead of the unit
             return
         if data is not None:

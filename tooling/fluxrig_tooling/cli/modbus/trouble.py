@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxrig.errors import FluxError
+from fluxrig.modbus import exceptions
 from fluxrig.modbus.line import NOT_CONNECTED, PROTOCOL_ERROR, TIMEOUT, LineError
-from fluxrig.modbus.pdu import EXCEPTIONS, TABLES, ExceptionResponse, span_text
+from fluxrig.modbus.pdu import TABLES, ExceptionResponse, span_text
 from fluxrig.modbus.values import NOT_A_NUMBER, NOT_BCD, NOT_TEXT
 
 NO_ANSWER = (NOT_CONNECTED, TIMEOUT, PROTOCOL_ERROR)
@@ -31,40 +32,49 @@ class Trouble:
         return {"reason": self.reason, "error": self.text, "hint": self.hint}
 
 
-def read_trouble(error: FluxError | None, unit_id: int, table: str, first: int, count: int) -> Trouble:
+def read_trouble(error: FluxError | None, unit_id: int, *, table: str, first: int, count: int) -> Trouble:
     """Why `count` items of `table` from `first` on were not read."""
     where = span(table, first, count)
     if not isinstance(error, ExceptionResponse):
         return line_trouble(error, unit_id)
     code = error.exception_code
-    if code == 1:
+    if code == exceptions.ILLEGAL_FUNCTION:
         text = f"unit {unit_id} does not read {table}: at all"
-        return Trouble(EXCEPTIONS[1], _said(error, text), f"try {OTHER_TABLE[table]}:{first}")
-    if code == 2 and count > 1:
+        return Trouble(error.reason, _said(error, text), f"try {OTHER_TABLE[table]}:{first}")
+    if code == exceptions.ILLEGAL_DATA_ADDRESS and count > 1:
         text = f"{where} does not exist on unit {unit_id}, or not all of it"
-        return Trouble(EXCEPTIONS[2], _said(error, text), "read fewer at once, to find out which")
-    if code == 2:
+        return Trouble(error.reason, _said(error, text), "read fewer at once, to find out which")
+    if code == exceptions.ILLEGAL_DATA_ADDRESS:
         hint = f"many manuals count from 1: try {table}:{first - 1}" if first else ""
         hint = f"{hint}; or try {OTHER_TABLE[table]}:{first}" if hint else f"try {OTHER_TABLE[table]}:{first}"
-        return Trouble(EXCEPTIONS[2], _said(error, f"{where} does not exist on unit {unit_id}"), hint)
-    if code == 3:
+        return Trouble(error.reason, _said(error, f"{where} does not exist on unit {unit_id}"), hint)
+    if code == exceptions.ILLEGAL_DATA_VALUE:
         text = f"unit {unit_id} does not read {count} items at once, or not from there"
-        return Trouble(EXCEPTIONS[3], _said(error, text), "try --count with less; some devices want even addresses")
+        return Trouble(error.reason, _said(error, text), "try --count with less; some devices want even addresses")
     return exception_trouble(error, unit_id)
 
 
 def exception_trouble(error: ExceptionResponse, unit_id: int) -> Trouble:
     """What an exception says that means the same for every request."""
     meaning = {
-        1: (f"unit {unit_id} does not have function {error.function}", ""),
-        2: (f"unit {unit_id} has no such address", ""),
-        3: (f"unit {unit_id} does not take such a value", ""),
-        4: (f"unit {unit_id} failed while it did that", "look at the device: it may be in fault"),
-        5: (f"unit {unit_id} works on it, and will take long", "ask again later"),
-        6: (f"unit {unit_id} is busy", "try again, or add --retries 3"),
-        8: (f"unit {unit_id} found its memory damaged", ""),
-        10: ("the gateway has no way to the unit", "check --unit, and the gateway's table of units"),
-        11: ("the gateway got no answer from the unit", "check --unit, and the wiring behind the gateway"),
+        exceptions.ILLEGAL_FUNCTION: (f"unit {unit_id} does not have function {error.function}", ""),
+        exceptions.ILLEGAL_DATA_ADDRESS: (f"unit {unit_id} has no such address", ""),
+        exceptions.ILLEGAL_DATA_VALUE: (f"unit {unit_id} does not take such a value", ""),
+        exceptions.SERVER_DEVICE_FAILURE: (
+            f"unit {unit_id} failed while it did that",
+            "look at the device: it may be in fault",
+        ),
+        exceptions.ACKNOWLEDGE: (f"unit {unit_id} works on it, and will take long", "ask again later"),
+        exceptions.SERVER_DEVICE_BUSY: (f"unit {unit_id} is busy", "try again, or add --retries 3"),
+        exceptions.MEMORY_PARITY_ERROR: (f"unit {unit_id} found its memory damaged", ""),
+        exceptions.GATEWAY_PATH_UNAVAILABLE: (
+            "the gateway has no way to the unit",
+            "check --unit, and the gateway's table of units",
+        ),
+        exceptions.GATEWAY_TARGET_FAILED_TO_RESPOND: (
+            "the gateway got no answer from the unit",
+            "check --unit, and the wiring behind the gateway",
+        ),
     }
     text, hint = meaning.get(error.exception_code, (f"unit {unit_id} refused", "see the manual of the device"))
     return Trouble(error.reason, _said(error, text), hint)

@@ -10,6 +10,9 @@ import click
 
 from fluxrig.decimal import Decimal
 from fluxrig.errors import LocalError
+from fluxrig.modbus import pdu
+from fluxrig.modbus.confirmed_write import ACCEPTED, CONFIRMED, NOT_CONFIRMED, NOT_SENT, REFUSED, UNKNOWN
+from fluxrig.modbus.write_plan import WritePlan
 from fluxrig_tooling.cli.common import json_option, refused
 from fluxrig_tooling.cli.modbus.addresses import Wanted, number, parse_address, tag_keys
 from fluxrig_tooling.cli.modbus.options import Target, target_options
@@ -17,9 +20,16 @@ from fluxrig_tooling.cli.modbus.session import opened, run
 from fluxrig_tooling.cli.modbus.show import print_exactly, value_text
 from fluxrig_tooling.cli.modbus.small_rig import Device, device
 from fluxrig_tooling.cli.modbus.trouble import NO_ANSWER, Trouble
-from fluxrig_tooling.cli.modbus.writing import GOOD, Job, Outcome
+from fluxrig_tooling.cli.modbus.writing import GOOD, SENT, Job, Outcome
 
-FUNCTIONS = {5: "single", 6: "single", 15: "multiple", 16: "multiple", 22: "", 23: "read_write"}
+FUNCTIONS = {
+    pdu.WRITE_SINGLE_COIL: "single",
+    pdu.WRITE_SINGLE_REGISTER: "single",
+    pdu.WRITE_MULTIPLE_COILS: "multiple",
+    pdu.WRITE_MULTIPLE_REGISTERS: "multiple",
+    pdu.MASK_WRITE_REGISTER: "",
+    pdu.READ_WRITE_MULTIPLE_REGISTERS: "read_write",
+}
 """What a rig calls each function that writes, as `write_with:`."""
 
 BOOLS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
@@ -79,10 +89,11 @@ def command(
     elif no_verify:
         writing["verify"] = False
     gear = device(target.config(_tags(wanted, len(values), writing)))
-    if function and int(function) != gear.writes[0][2]:
-        raise click.UsageError(f"{wanted.text} is written with function {gear.writes[0][2]}, not with {function}")
+    plans = [WritePlan(entry) for entry in gear.writes]
+    if function and int(function) != plans[0].function:
+        raise click.UsageError(f"{wanted.text} is written with function {plans[0].function}, not with {function}")
     try:
-        job = Job(gear.writes, [_value(wanted, text) for text in values], _part(wanted), is_broadcast)
+        job = Job(plans, [_value(wanted, text) for text in values], _part(wanted), is_broadcast)
     except LocalError as exc:
         raise click.UsageError(str(exc).removeprefix(f"{exc.fields.get('tag')}: ")) from exc
     before = None if is_broadcast or (yes and not as_json) else run(_look(gear, target, job), as_json)
@@ -172,13 +183,13 @@ def _question(target: Target, job: Job, before: list[Any] | Trouble | None) -> s
 def _say(job: Job, outcome: Outcome) -> None:
     found = f", it is {_listed(outcome.found)} now" if outcome.found is not None else ""
     texts = {
-        "confirmed": f"{job.where} is {_listed(outcome.found)}",
-        "accepted": f"the device took {_listed(job.values)} for {job.where}",
-        "sent": f"{_listed(job.values)} to {job.where} of all units, and none answers that",
-        "not_confirmed": f"{job.where} is not {_listed(job.values)}{found}",
-        "refused": f"{job.where} was not written",
-        "not_sent": f"{job.where} was not written",
-        "unknown": f"whether {job.where} becomes {_listed(job.values)}{found}",
+        CONFIRMED: f"{job.where} is {_listed(outcome.found)}",
+        ACCEPTED: f"the device took {_listed(job.values)} for {job.where}",
+        SENT: f"{_listed(job.values)} to {job.where} of all units, and none answers that",
+        NOT_CONFIRMED: f"{job.where} is not {_listed(job.values)}{found}",
+        REFUSED: f"{job.where} was not written",
+        NOT_SENT: f"{job.where} was not written",
+        UNKNOWN: f"whether {job.where} becomes {_listed(job.values)}{found}",
     }
     is_good = outcome.result in GOOD
     word = click.style(outcome.result.replace("_", " ") + ":", fg="green" if is_good else "red")

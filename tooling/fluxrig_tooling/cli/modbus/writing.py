@@ -8,42 +8,41 @@ from typing import Any
 
 from fluxrig.decimal import Decimal
 from fluxrig.errors import FluxError, LocalError
-from fluxrig.modbus import pdu
+from fluxrig.modbus import exceptions, pdu
+from fluxrig.modbus.confirmed_write import ACCEPTED, CONFIRMED, REFUSED, UNKNOWN, Write, outcome_of
 from fluxrig.modbus.pdu import ExceptionResponse
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.write_plan import WritePlan
 from fluxrig_tooling.cli.modbus.reading import items
 from fluxrig_tooling.cli.modbus.session import Session
-from fluxrig_tooling.cli.modbus.trouble import NO_ANSWER, Trouble, exception_trouble, line_trouble, read_trouble, span
+from fluxrig_tooling.cli.modbus.trouble import Trouble, exception_trouble, line_trouble, read_trouble, span
 
-CONFIRMED, ACCEPTED, SENT = "confirmed", "accepted", "sent"
-NOT_CONFIRMED, REFUSED, UNKNOWN, NOT_SENT = "not_confirmed", "refused", "unknown", "not_sent"
+SENT = "sent"
+"""How a write to all units ends, which none of them answers."""
 
 GOOD = (CONFIRMED, ACCEPTED, SENT)
-"""How a write may end well: read back, taken by the device, or sent to all units, of which none answers."""
+"""How a write may end well."""
 
-MAY_BE_CARRIED_OUT = (5, 11)
-"""Exceptions that refuse nothing (MB section 7): the device works on it, or did not answer the gateway."""
-
-READ_BACK_MS = (0, 20, 80, 200)
-"""Pauses before each look at what was written: a PLC may take it over only at the end of its cycle."""
-
-OTHER_FUNCTION = {5: 15, 6: 16, 15: 5, 16: 6, 23: 16}
+OTHER_FUNCTION = {
+    pdu.WRITE_SINGLE_COIL: pdu.WRITE_MULTIPLE_COILS,
+    pdu.WRITE_SINGLE_REGISTER: pdu.WRITE_MULTIPLE_REGISTERS,
+    pdu.WRITE_MULTIPLE_COILS: pdu.WRITE_SINGLE_COIL,
+    pdu.WRITE_MULTIPLE_REGISTERS: pdu.WRITE_SINGLE_REGISTER,
+    pdu.READ_WRITE_MULTIPLE_REGISTERS: pdu.WRITE_MULTIPLE_REGISTERS,
+}
 """Which function to try, if a device does not have one."""
 
-_REGISTERS_AT = {6: 3, 16: 6, 23: 10}
+_REGISTERS_AT = {
+    pdu.WRITE_SINGLE_REGISTER: 3,
+    pdu.WRITE_MULTIPLE_REGISTERS: 6,
+    pdu.READ_WRITE_MULTIPLE_REGISTERS: 10,
+}
 """Where the registers begin in a request with these functions."""
-
-
-class Write(Request):
-    """A request that may be carried out once."""
-
-    repeatable = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it ended: one of the words above. `found` is what the device holds, None where that is not known."""
+    """How it ended: what `outcome_of` says, or SENT. `found` is what the device holds, None where that is not known."""
 
     result: str
     found: list[Any] | None = None
@@ -51,16 +50,19 @@ class Outcome:
 
 
 class Job:
-    """Values for neighbouring tags of one kind; `entries` are those of their write plans. `part` says which part of a
+    """Values for neighbouring tags of one kind, of which `plans` are the write plans. `part` says which part of a
     register they are, empty for all of it.
+
+    A Gear writes one tag at a time, and knows when it is too late for that. Here several may go out in one request,
+    once; `outcome_of` tells how it ended, as it does for the Gear.
 
     Raises LocalError when a tag cannot have its value, or the request would be too long.
     """
 
-    def __init__(self, entries: Sequence[list[Any]], values: Sequence[Any], part: str, is_broadcast: bool):
+    def __init__(self, plans: Sequence[WritePlan], values: Sequence[Any], part: str, is_broadcast: bool):
         self._part = part
         self.values = list(values)
-        self._plans = [WritePlan(entry) for entry in entries]
+        self._plans = list(plans)
         first = self._plans[0]
         self.unit_id = first.unit_id
         self.function = first.function
@@ -84,44 +86,34 @@ class Job:
         """Send the request, once, and see what became of it."""
         request = Write(self.unit_id, self._pdu)
         await session.ask([request])
-        error = request.error
-        if error is not None and not request.sent:
-            return Outcome(NOT_SENT, trouble=line_trouble(error, self.unit_id))
-        if isinstance(error, ExceptionResponse) and error.exception_code not in MAY_BE_CARRIED_OUT:
-            return Outcome(REFUSED, trouble=self._refusal(error))
-        doubt = None if error is None else _trouble(error, self.unit_id)
-        if self._is_broadcast:
-            return Outcome(SENT, trouble=doubt)
-        if not self._verify:
-            return Outcome(ACCEPTED if doubt is None else UNKNOWN, trouble=doubt)
-        found = await self._settled(session)
-        if isinstance(found, Trouble):
-            return Outcome(UNKNOWN, trouble=doubt or found)
-        if self._holds(found):
-            return Outcome(CONFIRMED, self._values(found), doubt)
-        # What was sent and not answered may still come to be.
-        return Outcome(UNKNOWN if doubt else NOT_CONFIRMED, self._values(found), doubt)
+        look = self._look_request() if self._verify and not self._is_broadcast else None
+        how, found = await outcome_of(request, look, self._holds, session)
+        if self._is_broadcast and how in (ACCEPTED, UNKNOWN):
+            how = SENT
+        values = None if found is None else self._values(found)
+        return Outcome(how, values, self._trouble(how, request.error, look))
 
-    async def _settled(self, session: Session) -> bytes | Trouble:
-        """What the device holds, as soon as that is what was written, or has had time to become it."""
-        found: bytes | Trouble = b""
-        for pause_ms in READ_BACK_MS:
-            if pause_ms:
-                await session.clock.sleep_ms(pause_ms)
-            found = await self._read(session)
-            if isinstance(found, Trouble):
-                if found.reason in NO_ANSWER:
-                    break
-            elif self._holds(found):
-                break
-        return found
+    def _trouble(self, how: str, error: FluxError | None, look: Request | None) -> Trouble | None:
+        """What was not as it should be: with the write, else with the last look at what the device holds."""
+        if how == REFUSED:
+            assert isinstance(error, ExceptionResponse)
+            return self._refusal(error)
+        if isinstance(error, ExceptionResponse):
+            return exception_trouble(error, self.unit_id)
+        if error is not None:
+            return line_trouble(error, self.unit_id)
+        return self._look_trouble(look) if how == UNKNOWN and look else None
 
     async def _read(self, session: Session) -> bytes | Trouble:
-        request = Request(self.unit_id, pdu.read_request(self._reads, self._first, self._count))
-        await session.ask([request])
-        if request.data is None:
-            return read_trouble(request.error, self.unit_id, self._table, self._first, self._count)
-        return request.data
+        look = self._look_request()
+        await session.ask([look])
+        return self._look_trouble(look) if look.data is None else look.data
+
+    def _look_request(self) -> Request:
+        return Request(self.unit_id, pdu.read_request(self._reads, self._first, self._count))
+
+    def _look_trouble(self, look: Request) -> Trouble:
+        return read_trouble(look.error, self.unit_id, table=self._table, first=self._first, count=self._count)
 
     def _request(self) -> bytes:
         each = [plan.request(value) for plan, value in zip(self._plans, self.values, strict=True)]
@@ -165,16 +157,10 @@ class Job:
     def _refusal(self, error: ExceptionResponse) -> Trouble:
         trouble = exception_trouble(error, self.unit_id)
         hint = trouble.hint
-        if error.exception_code == 1 and self.function == pdu.MASK_WRITE_REGISTER:
+        if error.exception_code == exceptions.ILLEGAL_FUNCTION and self.function == pdu.MASK_WRITE_REGISTER:
             hint = "it cannot write a part of a register: write the whole register"
-        elif error.exception_code == 1 and self.function in OTHER_FUNCTION:
+        elif error.exception_code == exceptions.ILLEGAL_FUNCTION and self.function in OTHER_FUNCTION:
             hint = f"try --function {OTHER_FUNCTION[self.function]}"
-        elif error.exception_code in (2, 3):
+        elif error.exception_code in exceptions.NO_SUCH_ITEM:
             hint = "is it writable, and at this address? many manuals count from 1; some devices are locked"
         return Trouble(trouble.reason, trouble.text, hint)
-
-
-def _trouble(error: FluxError, unit_id: int) -> Trouble:
-    if isinstance(error, ExceptionResponse):
-        return exception_trouble(error, unit_id)
-    return line_trouble(error, unit_id)
