@@ -5,10 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from fluxrig.errors import LocalError
 from fluxrig.gears.filter.filter import ABSOLUTE, CHANGE, RELATIVE
 from fluxrig_tooling.rig.exact import exact_number, written
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems, RigModel, Tag
 from fluxrig_tooling.wording.suggest import did_you_mean
+from fluxrig_tooling.wording.units import parse_percent
 
 OF_LAST = " of last"
 
@@ -31,6 +33,7 @@ class _Lowering:
         self._problems = problems
         self._is_read = rig.is_read_into(gear)
         self._own: dict[str, dict[str, Any]] = gear.config.get("tags", {})
+        self._fractions: dict[str, Fraction] = {}  # of one, for each deadband in percent
 
     def config(self) -> dict[str, Any]:
         tags = self._tags()
@@ -63,8 +66,12 @@ class _Lowering:
 
     def _check_rule(self, path: tuple[str, ...], rule: dict[str, Any], deadband: float | str) -> None:
         """Check what `rule` says, where `deadband` is the one that holds."""
-        if isinstance(rule.get("deadband"), str) and _fraction(rule["deadband"]) > 1:
-            self._problems.error(self._gear.at(*path, "deadband"), f"deadband: {deadband} is more than 100%")
+        own = rule.get("deadband")
+        if isinstance(own, str):
+            try:
+                self._fractions[own] = parse_percent(own.removesuffix(OF_LAST))
+            except LocalError as exc:
+                self._problems.error(self._gear.at(*path, "deadband"), f"deadband: {exc}")
         if "floor" in rule and not _is_of_last(deadband):
             message = f"floor: the deadband {deadband} has no use for it"
             hint = "a floor goes with a percentage of the last value, such as `deadband: 5% of last`"
@@ -80,13 +87,16 @@ class _Lowering:
             return change
         if not isinstance(deadband, str):
             return [ABSOLUTE, exact_number(written(deadband)), 0.0, interval_ms]
+        fraction = self._fractions.get(deadband)
+        if fraction is None:
+            return change  # what is wrong with it is reported
         if _is_of_last(deadband):
             floor = exact_number(written(config.get("floor", 0)))
-            return [RELATIVE, exact_number(_fraction(deadband)), floor, interval_ms]
+            return [RELATIVE, exact_number(fraction), floor, interval_ms]
         if tag and tag.range:
             # Exact until the end: 29% of 0 to 100 is 29, where floats make 28.999999999999996 of it.
             low, high = (written(limit) for limit in tag.range)
-            return [ABSOLUTE, exact_number(_fraction(deadband) * (high - low)), 0.0, interval_ms]
+            return [ABSOLUTE, exact_number(fraction * (high - low)), 0.0, interval_ms]
         self._check_needs_no_range(name, tag, deadband)
         return change
 
@@ -102,11 +112,6 @@ class _Lowering:
     def _deadband_at(self, name: str) -> Location:
         own = "deadband" in self._own.get(name, {})
         return self._gear.at("tags", name, "deadband") if own else self._gear.at("deadband")
-
-
-def _fraction(deadband: str) -> Fraction:
-    """A deadband in percent as a fraction of one."""
-    return Fraction(deadband.partition("%")[0]) / 100
 
 
 def _is_of_last(deadband: Any) -> bool:
