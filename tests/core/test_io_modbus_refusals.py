@@ -1,4 +1,4 @@
-"""Blocks that a device refuses: the tag to blame is found and rests, the others go on at their rate."""
+"""Blocks that a device refuses: the tag to blame is found and suspended, the others go on at their rate."""
 
 from modbus_bench import EVERY_MS, config, poll
 from modbus_device import DeviceBench, Unit
@@ -140,7 +140,7 @@ async def test_a_device_that_refuses_everything_is_not_flooded():
     bench.asked()
     before = len(bench.got)
     await bench.run(5 * EVERY_MS)
-    assert bench.asked() == [], "every tag rests"
+    assert bench.asked() == [], "every tag is suspended"
     assert len(bench.got) == before + 5, "and the polls go on telling so"
 
 

@@ -13,7 +13,7 @@ def split(request: list, first: int, end: int) -> list:
     """The request for the slots `first` to `end - 1` of `request` alone, which reads nothing else around them."""
     function, address, _, _, _, slots = request
     fields = _fields(request)[first:end]
-    spans = [_span(request, field, slot) for field, slot in zip(fields, slots[first:end])]
+    spans = [_span(function, field, slot) for field, slot in zip(fields, slots[first:end])]
     start = min([offset for offset, _ in spans])
     count = max([offset + size for offset, size in spans]) - start
     order = bytearray()
@@ -31,15 +31,22 @@ def split(request: list, first: int, end: int) -> list:
     return [function, address + start, count, b"" if in_order else bytes(order), layout, parts]
 
 
+def tags_of(request: list, first: int, end: int) -> list:
+    """The tags of the slots `first` to `end - 1` of `request`."""
+    _, _, _, _, _, slots = request
+    return [slot[0] for slot in slots[first:end]]
+
+
 def extent(request: list, index: int) -> tuple:
     """(offset, count): the items that the slot at `index` is read from, counted from the first of the request."""
-    return _span(request, _fields(request)[index], request[5][index])
+    function, _, _, _, _, slots = request
+    return _span(function, _fields(request)[index], slots[index])
 
 
-def _span(request: list, field: tuple, slot: list) -> tuple:
-    picks = field[0]
-    if reads_bits(request[0]):
-        mask = slot[2]
+def _span(function: int, field: tuple, slot: list) -> tuple:
+    picks, _ = field
+    if reads_bits(function):
+        _, _, mask, _, _ = slot
         bit = 0
         while mask >> bit != 1:
             bit += 1
@@ -50,10 +57,10 @@ def _span(request: list, field: tuple, slot: list) -> tuple:
 
 def _fields(request: list) -> list:
     """[(picks, code), …]: for each slot the bytes of the response that it picks, and its part of the layout."""
-    order = request[3]
+    _, _, _, order, layout, _ = request
     fields = []
     at = 0
-    for code in _codes(request[4]):
+    for code in _codes(layout):
         end = at + calcsize(">" + code)
         fields.append((order[at:end] if order else bytes(range(at, end)), code))
         at = end

@@ -31,22 +31,28 @@ class WritePlan:
     """
 
     def __init__(self, entry: list):
-        (self.tag, self.unit_id, self.function, self._address, count, order, self._layout, slot) = entry[:8]
-        low, high, self.verify, self.idempotent = entry[8:]
-        kind = slot[1]
-        is_coil = self.function in (pdu.WRITE_SINGLE_COIL, pdu.WRITE_MULTIPLE_COILS)
+        tag, unit_id, function, address, count, order, layout, slot, low, high, verify, idempotent = entry
+        self.tag = tag
+        self.unit_id = unit_id
+        self.function = function
+        self.verify = verify
+        self.idempotent = idempotent
+        self._address = address
+        self._layout = layout
+        _, kind, *parameters = slot
+        is_coil = function in (pdu.WRITE_SINGLE_COIL, pdu.WRITE_MULTIPLE_COILS)
         reads = pdu.READ_COILS if is_coil else pdu.READ_HOLDING_REGISTERS
-        self.read_back = (reads, self._address, count)
+        self.read_back = (reads, address, count)
         self._own = bytearray(pdu.read_size(reads, count))  # the bits of the tag
         self._order = order or bytes(range(len(self._own)))
         for byte in self._order:
-            self._own[byte] |= slot[2] if kind == "bit" else 0xFF
-        self._encode, self._limits = _encoder(self._layout, kind, slot[2:])
+            self._own[byte] |= parameters[0] if kind == "bit" else 0xFF
+        self._encode, self._limits = _encoder(layout, kind, parameters)
         if self._limits:
             lowest, highest = self._limits
             self._limits = (lowest if low is None else low, highest if high is None else high)
         self._slot = slot
-        self._plan = ReadPlan(order, self._layout, [slot])
+        self._plan = ReadPlan(order, layout, [slot])
 
     def request(self, value) -> bytes:
         """The PDU that writes `value`. A number between two steps of the scale becomes the nearest, half to even.
@@ -93,7 +99,7 @@ class WritePlan:
 
     def _wanted(self) -> str:
         """What can be written, for those who wanted something else."""
-        kind, *parameters = self._slot[1:]
+        _, kind, *parameters = self._slot
         if kind == "bit":
             return f"{parameters[1]!r} or {parameters[2]!r}"
         if kind == "label":

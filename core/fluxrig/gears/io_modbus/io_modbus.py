@@ -74,7 +74,7 @@ class IoModbus(Gear):
 
     @property
     def refused_tags(self) -> int:
-        """Tags that the device refuses, which rest until they are asked for again."""
+        """Tags that the device refuses: suspended until they are asked for again."""
         return sum([poll.refused_tags for poll in self._polls])
 
 

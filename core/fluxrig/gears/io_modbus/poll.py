@@ -4,8 +4,12 @@ A poll always ends in a message. Where there is no value, the tag is None and it
 listens learns of it; a filter lets only the change of quality pass.
 """
 
+from fluxrig.compat import TYPE_CHECKING
 from fluxrig.gears.io_modbus.read import Read
 from fluxrig.schedule import LONGEST_WAIT_US
+
+if TYPE_CHECKING:
+    from fluxrig.gears.io_modbus.refusals import Refusals
 
 
 class Poll:
@@ -24,14 +28,14 @@ class Poll:
         self.arrived_ns: int | None = None
         self.raw: list | None = None
         self.unit_id = config["unit_id"]
-        self.reads = [Read(self, self.unit_id, request) for request in config["requests"]]
+        self.reads = [Read(self, request) for request in config["requests"]]
         self._gear = gear
         self._ctx = ctx
         self._line = line
         self._group = config["group"]
         self._wants_raw = ctx.config["raw"]
         self._ticker = ctx.ticker(config["name"], config["every_ms"], config["phase_ms"])
-        self._refusals: list = []  # one Refusals, as soon as something is refused
+        self._refusals: Refusals | None = None  # as soon as something is refused
         self._told: dict = {}  # {tag: reason}, what `_meta` says
         line.expect_unit(self.unit_id)
         self.describe()
@@ -53,7 +57,7 @@ class Poll:
 
     @property
     def refused_tags(self) -> int:
-        return sum([refusals.tags for refusals in self._refusals])
+        return 0 if self._refusals is None else self._refusals.tags
 
     async def run(self):
         """Poll at every deadline, until the Gear drains."""
@@ -70,8 +74,8 @@ class Poll:
         bad: dict = {}
         for read in self.reads:
             read.plan.fail(reason, data, bad)
-        for refusals in self._refusals:
-            refusals.report(data, bad)
+        if self._refusals is not None:
+            self._refusals.report(data, bad)
         self._note_quality(bad)
         self._gear.out(self._ctx.message(data, self._meta))
 
@@ -83,16 +87,16 @@ class Poll:
         self.arrived_ns = None
         if self._wants_raw:
             self.raw = []
-        for refusals in self._refusals:
-            refusals.report(self.data, self.bad)
+        if self._refusals is not None:
+            self._refusals.report(self.data, self.bad)
         if self.reads:
             await self._line.ask(self.reads, deadline)
             for read in self.reads:
                 if read.error is not None or read.is_refused:
                     await self._look_into_refusals(deadline)
                     break
-        for refusals in self._refusals:
-            await refusals.retry(self._line, deadline)
+        if self._refusals is not None:
+            await self._refusals.retry(self._line, deadline)
         if not gear.polling:
             return  # receivers may have drained while the answers were under way
         data, bad = self.data, self.bad
@@ -105,11 +109,11 @@ class Poll:
         gear.out(self._ctx.message(data, self._meta, raw, self.arrived_ns))
 
     async def _look_into_refusals(self, deadline: int) -> None:
-        if not self._refusals:
+        if self._refusals is None:
             from fluxrig.gears.io_modbus.refusals import Refusals
 
-            self._refusals.append(Refusals(self, self._ctx))
-        await self._refusals[0].look_into(self._line, deadline)
+            self._refusals = Refusals(self, self._ctx)
+        await self._refusals.look_into(self._line, deadline)
 
     def _note_quality(self, bad: dict) -> None:
         self._told = bad

@@ -14,12 +14,12 @@ class Read(Request):
     `first` to `end` of `whole`. `parts` are reads that are known to work in place of this one, if that is not known.
     """
 
-    def __init__(self, poll, unit_id: int, request: list, whole=None, first: int = 0, parts=()):
+    def __init__(self, poll, request: list, whole=None, first: int = 0, parts=()):
         function, address, count, order, layout, slots = request
-        super().__init__(unit_id, read_request(function, address, count))
+        super().__init__(poll.unit_id, read_request(function, address, count))
         self.function = function
         self.span = span_text(function, address, count)
-        self.request = request
+        self.address = address
         self.plan = ReadPlan(order, layout, slots)
         self.whole = request if whole is None else whole
         self.first = first

@@ -1,24 +1,28 @@
-"""What becomes of requests that a device refuses: the tags to blame are found and rest, the others go on.
+"""Requests that a device refuses: the tags to blame are found and suspended, the others go on.
 
 A request for many tags is refused as a whole when the device has no register for one of them (exceptions 2 and 3). It
 is cut in halves, those that are refused again are halved again, and so on: of n tags one is found with about 2 log2 n
 requests, within the same poll. What is left on either side is then tried in one piece again; if the device refuses
 that, because it dislikes the span and not a register, the pieces stay.
 
-A refused tag rests for a time and is asked for again, by itself. Nothing of this is imported or done while nothing is
+A suspended tag is asked for again after a time, by itself. Nothing of this is imported or done while nothing is
 refused.
 """
 
-from fluxrig.gears.io_modbus.read import Read
-from fluxrig.modbus.pdu import ExceptionResponse
-from fluxrig.modbus.split import split
+from collections import namedtuple
 
-ILLEGAL_FUNCTION = 1
-_NO_SUCH_ITEM = (2, 3)  # illegal data address, illegal data value (MB section 7)
+from fluxrig.gears.io_modbus.read import Read
+from fluxrig.modbus.exceptions import ILLEGAL_FUNCTION, NO_SUCH_ITEM
+from fluxrig.modbus.pdu import ExceptionResponse
+from fluxrig.modbus.split import split, tags_of
+
+# Slots `first` to `end - 1` of the request `whole`. Tuples, which take the least room: there may be many.
+Suspension = namedtuple("Suspension", ("whole", "first", "end", "reason", "since_ns"))
+RefusedSpan = namedtuple("RefusedSpan", ("whole", "first", "end", "since_ns"))
 
 
 class Refusals:
-    """The refused reads of one `poll`; `tags` counts their tags."""
+    """The refused reads of one `poll`; `tags` counts the tags that are suspended."""
 
     MAX_SEARCH = 32
     """Requests that one poll may spend on finding whom to blame. The next poll goes on."""
@@ -27,16 +31,16 @@ class Refusals:
         self.tags = 0
         self._poll = poll
         self._ctx = ctx
-        self._rest_ns = ctx.config["retry_refused_ms"] * 1_000_000
-        self._resting: list = []  # [whole request, first slot, end, reason, since (Unix ns)]: small, there may be many
-        self._refused_spans: list = []  # (whole request, first, end, since when (Unix ns)) that are refused
+        self._retry_ns = ctx.config["retry_refused_ms"] * 1_000_000
+        self._suspended: list[Suspension] = []
+        self._refused_spans: list[RefusedSpan] = []  # in the order of `since_ns`
 
     def report(self, data: dict, bad: dict) -> None:
-        """Put the tags that rest into a poll's result."""
-        for whole, first, end, reason, _ in self._resting:
-            for slot in whole[5][first:end]:
-                data[slot[0]] = None
-                bad[slot[0]] = reason
+        """Put the suspended tags into a poll's result."""
+        for whole, first, end, reason, _ in self._suspended:
+            for tag in tags_of(whole, first, end):
+                data[tag] = None
+                bad[tag] = reason
 
     async def look_into(self, line, deadline: int) -> None:
         """Some reads of the poll have failed: find out about those that were refused."""
@@ -48,49 +52,48 @@ class Refusals:
             code = _code(read)
             if code is None:
                 if read.error is None:
-                    self._tell(read, None)
+                    self._log_change(read, None)
                 kept.append(read)
-            elif code == ILLEGAL_FUNCTION or (code in _NO_SUCH_ITEM and len(read.plan.tags) == 1):
-                self._lay_to_rest(read)
+            elif code == ILLEGAL_FUNCTION or (code in NO_SUCH_ITEM and len(read.plan.tags) == 1):
+                self._suspend(read)
                 changed = True
-            elif code in _NO_SUCH_ITEM and budget > 0:
+            elif code in NO_SUCH_ITEM and budget > 0:
                 pieces, spent = await self._search(read, line, deadline, budget)
                 budget -= spent
                 kept += pieces
                 changed = True
             else:
-                self._tell(read, _reason(read))
+                self._log_change(read, _reason(read))
                 kept.append(read)
         if changed:
             poll.reads = kept
             poll.describe()
 
     async def retry(self, line, deadline: int) -> None:
-        """Ask for one read that has rested long enough, if there is one."""
+        """Ask for one read that has been suspended long enough, if there is one."""
         poll = self._poll
         now_ns = self._ctx.clock.wall_ns()
-        if self._refused_spans and self._is_rested(self._refused_spans[0][3], now_ns):
+        if self._refused_spans and self._is_due(self._refused_spans[0].since_ns, now_ns):
             # What was cut is tried in one piece again: its parts stand by.
-            self._refused_spans = [span for span in self._refused_spans if not self._is_rested(span[3], now_ns)]
+            self._refused_spans = [span for span in self._refused_spans if not self._is_due(span.since_ns, now_ns)]
             poll.reads = self._joined(poll.reads)
             poll.describe()
-        for entry in self._resting:
-            if self._is_rested(entry[4], now_ns):
+        for suspension in self._suspended:
+            if self._is_due(suspension.since_ns, now_ns):
                 break
         else:
             return
-        read = self._part(*entry[:3])
+        whole, first, end, _, since_ns = suspension
+        read = self._part(whole, first, end)
         await self._ask(line, [read], deadline)
         code = _code(read)
         if code is not None:
-            entry[3] = _reason(read)
-            if code == ILLEGAL_FUNCTION or code in _NO_SUCH_ITEM:
-                entry[4] = now_ns
-            else:  # that may pass: it is asked for again soon, after the others whose time has come
-                self._resting.remove(entry)
-                self._resting.append(entry)
+            if code == ILLEGAL_FUNCTION or code in NO_SUCH_ITEM:
+                since_ns = now_ns  # else that may pass: asked for again soon, after the others whose time has come
+            self._suspended.remove(suspension)
+            self._suspended.append(Suspension(whole, first, end, _reason(read), since_ns))
         elif read.error is None:
-            self._resting.remove(entry)
+            self._suspended.remove(suspension)
             self.tags -= len(read.plan.tags)
             self._ctx.log("info", f"{_called(read)} is answered again")
             poll.reads = self._joined(sorted(poll.reads + [read], key=_place))
@@ -105,7 +108,7 @@ class Refusals:
             suspect = suspects.pop(0)
             self._note_span(suspect)
             if len(suspect.plan.tags) == 1:
-                self._lay_to_rest(suspect)
+                self._suspend(suspect)
                 continue
             parts = suspect.parts or self._halves(suspect)
             left = budget - spent
@@ -120,7 +123,7 @@ class Refusals:
             spent += len(parts)
             await self._ask(line, parts, deadline)
             for part in parts:
-                (suspects if _code(part) in _NO_SUCH_ITEM else pieces).append(part)
+                (suspects if _code(part) in NO_SUCH_ITEM else pieces).append(part)
         pieces.sort(key=_place)
         return self._joined(pieces), spent
 
@@ -131,15 +134,16 @@ class Refusals:
                 self._poll.bad.pop(tag, None)
         await line.ask(reads, deadline)
 
-    def _is_rested(self, since_ns: int, now_ns: int) -> bool:
-        return not 0 <= now_ns - since_ns < self._rest_ns
+    def _is_due(self, since_ns: int, now_ns: int) -> bool:
+        """Whether what is refused since `since_ns` is to be asked for again."""
+        return not 0 <= now_ns - since_ns < self._retry_ns
 
     def _halves(self, read: Read) -> list:
         middle = (read.first + read.end) // 2
         return [self._part(read.whole, read.first, middle), self._part(read.whole, middle, read.end)]
 
     def _part(self, whole: list, first: int, end: int, parts=()) -> Read:
-        return Read(self._poll, self._poll.unit_id, split(whole, first, end), whole, first, parts)
+        return Read(self._poll, split(whole, first, end), whole=whole, first=first, parts=parts)
 
     def _joined(self, pieces: list) -> list:
         """`pieces`, in the order of their places, with neighbours made one where that is not known to be refused."""
@@ -166,24 +170,22 @@ class Refusals:
         now_ns = self._ctx.clock.wall_ns()
         for first, end in spans:
             if not self._is_known_refused(refused.whole, first, end):
-                self._refused_spans.append((refused.whole, first, end, now_ns))
+                self._refused_spans.append(RefusedSpan(refused.whole, first, end, now_ns))
 
     def _is_known_refused(self, whole: list, first: int, end: int) -> bool:
         """Whether a span is refused, or holds one that is."""
-        for refused, refused_first, refused_end, _ in self._refused_spans:
-            if refused is whole and first <= refused_first and refused_end <= end:
-                return True
-        return False
+        spans = [span for span in self._refused_spans if span.whole is whole]
+        return any([first <= span.first and span.end <= end for span in spans])
 
-    def _lay_to_rest(self, read: Read) -> None:
+    def _suspend(self, read: Read) -> None:
         reason = _reason(read)
         self.tags += len(read.plan.tags)
-        self._resting.append([read.whole, read.first, read.end, reason, self._ctx.clock.wall_ns()])
-        minutes = self._rest_ns / 60e9
+        self._suspended.append(Suspension(read.whole, read.first, read.end, reason, self._ctx.clock.wall_ns()))
+        minutes = self._retry_ns / 60e9
         text = f"{_called(read)} is refused: {reason}; bad until it is answered, asked again every {minutes:g} min"
         self._ctx.log("warning", text)
 
-    def _tell(self, read: Read, reason: str | None) -> None:
+    def _log_change(self, read: Read, reason: str | None) -> None:
         """Log that the device refuses a read for now, or answers it again."""
         is_refused = reason is not None
         if is_refused == read.is_refused:
@@ -209,7 +211,7 @@ def _reason(read: Read) -> str:
 
 
 def _place(read: Read) -> tuple:
-    return read.request[0], read.request[1], read.first
+    return read.function, read.address, read.first
 
 
 def _called(read: Read) -> str:
