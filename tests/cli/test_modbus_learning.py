@@ -16,6 +16,7 @@ from pymodbus.client.mixin import ModbusClientMixin
 from fluxrig.errors import LocalError
 from fluxrig_tooling.cli.modbus.learning.panel import Reading, parse_reading
 from fluxrig_tooling.cli.modbus.learning.ranking import Candidate, Round, rank
+from fluxrig_tooling.sim.press import PressProcess, image
 
 TYPES = {datatype.name.lower(): datatype for datatype in ModbusClientMixin.DATATYPE}
 INTEGERS = {"uint16": (1, False), "int16": (1, True), "uint32": (2, False), "int32": (2, True), "uint64": (4, False)}
@@ -182,6 +183,22 @@ def test_a_register_may_move_past_the_reading_while_it_is_watched():
     (candidates,) = rank([Round(of("230.0"), samples)])
     assert hows(candidates)[0] == ("ir:3", "uint16 x 0.1")
     assert candidates[0].reasons == ["moved past 230.0"]
+
+
+def test_registers_that_move_may_be_any_float_in_between():
+    press = PressProcess()
+    samples = [{"hr": dict(enumerate(image(press.advance(0.05))["hr"]))} for _ in range(150)]
+    (candidates,) = rank([Round(of("38.0"), samples[::30])])
+    assert hows(candidates)[0] == ("hr:2", "uint16 x 0.1")
+
+
+def test_a_float_may_be_farther_away_than_a_number_can_say():
+    ends = (registers(sign * value, "float64", "ABCD") for sign, value in ((1, 1.7e308), (-1, 5e-324), (-1, 1.7e308)))
+    samples = [{"hr": dict(enumerate(each))} for each in ends]
+    (candidates,) = rank([Round(of("38.5"), samples[::2])])
+    assert ("hr:0", "float64 ABCD x 1000") in hows(candidates)
+    (candidates,) = rank([Round(of("38.5"), samples[:2])])
+    assert all(each.value for each in candidates)
 
 
 def test_a_shorter_type_that_would_do_is_preferred_and_said():

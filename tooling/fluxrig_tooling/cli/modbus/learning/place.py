@@ -57,7 +57,7 @@ class Place:
     def text(self, raw: int | float) -> str:
         """The value with the digits that the register has; of a float, six of them."""
         if isinstance(raw, float):
-            return f"{float(self.value(raw)):.6g}"
+            return f"{raw * 10.0**self.exponent:.6g}"  # at worst inf, where float() of the value would overflow
         return str(Decimal(raw, self.exponent))
 
     def overlaps(self, other: Place) -> bool:

@@ -168,7 +168,7 @@ def _judged(place: Place, given: list[tuple[Round, Reading]]) -> Candidate:
         reasons = [why for why in reasons if why != fitting.why] + [fitting.why]
         raw = found[fitting.index]
         value = place.text(raw)
-        room = log2(fitting.room / place.step(raw) + 1)
+        room = _log2(fitting.room / place.step(raw) + 1)
         told = min(place.information(raw) - room, reading.information)
         evidence[reading.value] = max(evidence.get(reading.value, 0.0), told)
     unused = _shorter(encoding, raws)
@@ -178,6 +178,11 @@ def _judged(place: Place, given: list[tuple[Round, Reading]]) -> Candidate:
     also = encoding.type in SIGNED and max(raws) < 1 << 16 * encoding.width - 1
     total = sum(evidence.values())
     return Candidate(place, total - suppositions, total, value, reasons, SIGNED[encoding.type] if also else "")
+
+
+def _log2(number: Fraction) -> float:
+    """Also of what no float can hold: between two float64 there may be more steps than that."""
+    return log2(number.numerator) - log2(number.denominator)
 
 
 def _scale_cost(place: Place, reading: Reading) -> float:
