@@ -5,7 +5,7 @@ what happens to the message, and nothing is lost without a count and a log line.
 """
 
 from fluxrig.compat import traceback_text
-from fluxrig.errors import FluxError, LocalError, worth_saying
+from fluxrig.errors import LocalError, failure_text, worth_saying
 from fluxrig.gear import DROP, KILL, REJECT
 
 
@@ -58,7 +58,7 @@ def _guarded(receive, allows):
     return checked
 
 
-class Fan:
+class FanOut:
     """One output port with several wires, served in the order of the rig file."""
 
     def __init__(self, wires: list[Wire]):
@@ -69,8 +69,8 @@ class Fan:
             wire.deliver(msg)
 
 
-class Loose:
-    """An output port without a wire. `count` is what left it for nowhere."""
+class Unconnected:
+    """An output port without a wire. `count`: the messages that left it for nowhere."""
 
     def __init__(self):
         self.count = 0
@@ -88,7 +88,7 @@ class Station:
 
     def __init__(self, name: str, gear, on_error: str, log, on_kill=None):
         if on_error not in (REJECT, DROP, KILL):
-            raise LocalError(f"{name}: unknown on_error {on_error!r} (want {REJECT}, {DROP} or {KILL})")
+            raise LocalError(f"gear {name!r}: expected on_error {REJECT}, {DROP} or {KILL}, got {on_error!r}")
         self.name = name
         self.gear = gear
         self.on_error = on_error
@@ -109,14 +109,14 @@ class Station:
         """
         receive = getattr(self.gear, "on_" + port, None)
         if receive is None:
-            raise LocalError(f"gear {self.name!r} has no input port {port!r}")
+            raise LocalError(f"gear {self.name!r}: there is no input port {port!r}")
         wire = Wire(receive if allows is None else _guarded(receive, allows), self.failed)
         self.inbound.append(wire)
         return wire
 
     def failed(self, msg, exc: Exception) -> None:
         """An input raised `exc` for `msg`: act on `on_error`."""
-        self.complain("input failed", exc)
+        self.record_failure("input failed", exc)
         if self.on_error == KILL:
             self.kill()
         elif self.on_error == REJECT:
@@ -124,11 +124,11 @@ class Station:
         else:
             self.dropped += 1
 
-    def complain(self, what: str, exc: Exception) -> None:
+    def record_failure(self, what: str, exc: Exception) -> None:
         """Count a failure, and log it: "`what` (…): `exc`"."""
         self.errors += 1
         if worth_saying(self.errors):  # a failing Gear fails for every message
-            why = str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
+            why = failure_text(exc)
             self._log("error", self.name, f"{what} ({self.errors} so far, on_error: {self.on_error}): {why}")
 
     def kill(self) -> None:
@@ -146,9 +146,13 @@ class Station:
         if self._on_kill:
             self._on_kill(self)
 
+    def is_wired(self, port: str) -> bool:
+        """Whether a wire leaves the output `port`."""
+        return isinstance(self.outputs.get(port), (Wire, FanOut))
+
     def unwired(self) -> int:
         """The messages that left through output ports without a wire."""
-        return sum([output.count for output in self.outputs.values() if isinstance(output, Loose)])
+        return sum([output.count for output in self.outputs.values() if isinstance(output, Unconnected)])
 
     def _reject(self, msg, exc: Exception) -> None:
         meta = dict(msg.meta)

@@ -8,10 +8,7 @@
 A field is an attribute: `RemoteError("…", unit_id=3, function=4).unit_id == 3`.
 """
 
-
-def worth_saying(count: int) -> bool:
-    """Whether to log the `count`-th of many alike: the 1st, 2nd, 4th, 8th … one, so that a log stays readable."""
-    return count & (count - 1) == 0
+from fluxrig.compat import traceback_text
 
 
 class FluxError(Exception):
@@ -39,3 +36,13 @@ class RemoteError(FluxError):
 
 class TransientError(FluxError):
     """A condition that may pass by itself: a timeout, a lost link. Retrying is right, with back-off."""
+
+
+def failure_text(exc: Exception) -> str:
+    """What to log of a failure: the text of an error that fluxrig raised on purpose, the traceback of any other."""
+    return str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
+
+
+def worth_saying(count: int) -> bool:
+    """Whether to log the `count`-th of many alike: the 1st, 2nd, 4th, 8th … one, so that a log stays readable."""
+    return count & (count - 1) == 0

@@ -9,11 +9,10 @@ will be signed is exactly the bytes that are stored. This version writes no sign
 from fluxrig import cbor
 from fluxrig.compat import exact_int
 from fluxrig.errors import RemoteError
+from fluxrig.ids import ID_SIZE
 
 VERSION = 1
 """Of the file form, not of the rig file it was compiled from."""
-
-ID_SIZE = 16
 
 _KEYS = ["flux", "payload", "signatures"]
 
@@ -80,11 +79,10 @@ def _check_rig(rig) -> None:
         _expect(key, rig.get(key), list)
     for index, gear in enumerate(rig["gears"]):
         _check_gear(f"gears[{index}]", gear)
-    for index, wire in enumerate(rig["wires"]):
-        _check_wire(f"wires[{index}]", wire, len(rig["gears"]))
+    lanes = [_check_wire(f"wires[{index}]", wire, len(rig["gears"])) for index, wire in enumerate(rig["wires"])]
     if "archive" in rig:
         _check_archive(rig["archive"])
-    elif "guaranteed" in [wire[4] for wire in rig["wires"]]:
+    elif "guaranteed" in lanes:
         raise _wrong("archive", "a rig with guaranteed wires has one")
 
 
@@ -125,24 +123,27 @@ def _check_id(path: str, value) -> None:
         raise _wrong(path, f"expected {ID_SIZE} bytes, found {len(value)}")
 
 
-def _check_wire(path: str, wire, gears: int) -> None:
+def _check_wire(path: str, wire, gears: int) -> str:
+    """The lane of the wire."""
     _expect(path, wire, list)
     if not 5 <= len(wire) <= 6:
         raise _wrong(path, f"expected 5 or 6 items, found {len(wire)}")
     for position, kind in enumerate((int, str, int, str, str)):
         _expect(f"{path}[{position}]", wire[position], kind)
-    if wire[4] not in ("hot", "guaranteed"):
-        raise _wrong(f"{path}[4]", f"there is no lane {wire[4]!r}")
-    if len(wire) != (5 if wire[4] == "hot" else 6):
-        raise _wrong(path, f"a {wire[4]} wire does not have {len(wire)} items")
-    if len(wire) == 6:
-        _expect(f"{path}[5]", wire[5], dict)
-        _check_numbers(f"{path}[5]", wire[5], _DELIVERY)
-        if wire[5]["retry_max_ms"] < wire[5]["retry_min_ms"]:
+    source, _, target, _, lane, *delivery = wire
+    if lane not in ("hot", "guaranteed"):
+        raise _wrong(f"{path}[4]", f"expected hot or guaranteed, found {lane!r}")
+    if len(delivery) != (0 if lane == "hot" else 1):
+        raise _wrong(path, f"a {lane} wire does not have {len(wire)} items")
+    for options in delivery:
+        _expect(f"{path}[5]", options, dict)
+        _check_numbers(f"{path}[5]", options, _DELIVERY)
+        if options["retry_max_ms"] < options["retry_min_ms"]:
             raise _wrong(f"{path}[5].retry_max_ms", "less than retry_min_ms")
     # Forward only: that is what makes a circle of hot wires impossible.
-    if not 0 <= wire[0] < wire[2] < gears:
-        raise _wrong(path, f"gears {wire[0]} to {wire[2]} of {gears}: a wire goes from a lower index to a higher one")
+    if not 0 <= source < target < gears:
+        raise _wrong(path, f"gears {source} to {target} of {gears}: a wire goes from a lower index to a higher one")
+    return lane
 
 
 def _expect(path: str, value, kind) -> None:

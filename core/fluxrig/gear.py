@@ -20,6 +20,23 @@ REJECT = "reject"
 DROP = "drop"
 KILL = "kill"
 
+RESERVED = (
+    "archives",
+    "counters",
+    "deliver_",
+    "drain",
+    "init",
+    "killed",
+    "on_",
+    "preview_",
+    "recall_",
+    "sends_outside",
+    "start",
+    "stop",
+    "_",
+)
+"""What the Rack looks for in a Gear. No output port can have such a name, or one that begins with what ends in `_`."""
+
 
 class Gear:
     """Base of every Gear. Lifecycle: `init`, `start`, (work), `drain`, `stop`; each is called once."""
@@ -61,18 +78,20 @@ class Gear:
 class Context:
     """What a Gear knows of its Rack: its compiled configuration, and the services of the Host."""
 
-    def __init__(self, rack, name: str, gear_id: bytes, ports: dict, config: dict, wired: list):
-        self.name = name
-        self.gear_id = gear_id
+    def __init__(self, rack, station, entry: dict):
+        """`station` is the Gear's place on the bus, `entry` what the compiled rig has of the Gear."""
+        self.name = station.name
+        self.gear_id = entry["id"]
         self.archive = rack.archive
         """The archive of this Rack, None where the rig needs none."""
-        self.config = config
+        self.config = entry["config"]
         self.host = rack.host
         self.clock = rack.host.clock
         self.machine_id = rack.machine_id
+        self.station = station
+        """For the Rack: a Gear has no business with it."""
         self._rack = rack
-        self._wired = wired
-        self._ports = ports
+        self._ports = entry["outputs"]
 
     def message(
         self,
@@ -117,21 +136,24 @@ class Context:
         return meta
 
     def port_id(self, port: str) -> bytes:
-        """The 16 bytes that stand for this Gear's output `port` in hops."""
+        """The 16 bytes that stand for this Gear's output `port` in hops. LocalError when it has no such output."""
+        if port not in self._ports:
+            raise LocalError(f"gear {self.name!r}: there is no output port {port!r}")
         return self._ports[port]
 
     def wired(self, port: str) -> bool:
         """Whether a wire leaves the output `port`."""
-        return port in self._wired
+        return self.station.is_wired(port)
 
     def ticker(self, name: str, period_ms: int, phase_ms: int = 0):
-        """Deadlines every `period_ms`, `phase_ms` after the Rack's start. See `fluxrig.schedule.Ticker`."""
+        """Deadlines every `period_ms` (1 or more, else LocalError), the first `phase_ms` (0 or more) after the Rack's
+        start. See `fluxrig.schedule.Ticker`."""
         return self._rack.schedule.ticker(self.name + "." + name, period_ms, phase_ms)
 
     def spawn(self, name: str, work) -> None:
         """Run the coroutine function `work` as a supervised task: it starts with the Rack, ends with it, and is
         restarted with back-off when it fails."""
-        self._rack.spawn(self, name, work)
+        self._rack.supervisor.add(self.station, name, work)
 
     def shared(self, key: str, make):
         """What the Gears of this Rack share under `key`: made by `make()` for the first that asks.
@@ -145,4 +167,5 @@ class Context:
         return self.host.secret(value["secret"]) if isinstance(value, dict) else value
 
     def log(self, level: str, text: str) -> None:
+        """Tell whoever operates the Rack, in the name of this Gear. Levels: `debug`, `info`, `warning`, `error`."""
         self.host.log(level, self.name, text)

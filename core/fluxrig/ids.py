@@ -5,7 +5,10 @@ from binascii import hexlify, unhexlify
 
 from fluxrig.errors import LocalError
 
-NIL_ID = bytes(16)
+ID_SIZE = 16
+"""Bytes of an id."""
+
+NIL_ID = bytes(ID_SIZE)
 """The nil UUID (RFC 9562 section 5.9): no reference."""
 
 _COUNTER_BITS = 30  # counting stays within the small ints of 32-bit MicroPython

@@ -19,9 +19,7 @@ the Rack has a correlator or a guaranteed wire.
 import asyncio
 
 from fluxrig.bus import Station
-from fluxrig.compat import traceback_text
-from fluxrig.errors import FluxError, LocalError
-from fluxrig.gear import DROP, Context, Gear
+from fluxrig.errors import LocalError, failure_text
 from fluxrig.ids import IdSource
 from fluxrig.schedule import Schedule
 from fluxrig.supervisor import Supervisor
@@ -41,7 +39,7 @@ class Rack:
         self.supervisor = Supervisor(host.clock, host.log)
         self.ids = IdSource(host.clock.wall_ns, host.entropy)
         self.stations: list[Station] = []
-        self.guaranteed: list = []  # (station of the consumer, wire)
+        self.guaranteed: list = []  # the guaranteed wires
         self._shared: dict = {}
         self._started: list[Station] = []  # in the order of their start
         self._endings: list = []  # tasks that release killed Gears
@@ -51,9 +49,12 @@ class Rack:
         self.archive = archive_of(self, rig)
         assemble(self, rig)
 
-    def spawn(self, context: Context, name: str, work) -> None:
-        """Register a supervised task; see `Context.spawn`."""
-        self.supervisor.add(next(s for s in self.stations if s.name == context.name), name, work)
+    def station(self, name: str) -> Station:
+        """The place of the Gear `name` on the bus. LocalError when this Rack has no such Gear."""
+        for station in self.stations:
+            if station.name == name:
+                return station
+        raise LocalError(f"there is no gear {name!r} on this Rack")
 
     def shared(self, key: str, make):
         """What the Gears share under `key`; see `Context.shared`."""
@@ -66,15 +67,17 @@ class Rack:
 
         LocalError when one does not start. Then, as after a cancellation, what had started is stopped again.
         """
-        if self.archive is not None:
-            await self._start_archive()
+        archive = self.archive
+        if archive is not None:
+            await archive.start()
+            self.supervisor.add(archive, "write", archive.write_forever)
+            self.supervisor.add(archive, "watch", archive.watch_forever)
         for station in reversed(self.stations):
             try:
                 await self.host.clock.wait_for(station.gear.start(), self.DRAIN_MS)
             except Exception as exc:
                 await self.stop()
-                why = str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
-                raise LocalError(f"gear {station.name!r} did not start: {why}")
+                raise LocalError(f"gear {station.name!r}: it did not start: {failure_text(exc)}")
             except asyncio.CancelledError:
                 await self.stop()
                 raise
@@ -83,20 +86,13 @@ class Rack:
         self.supervisor.start()
         self.host.log("info", self.name, f"running {len(self.stations)} gears")
 
-    async def _start_archive(self) -> None:
-        archive = self.archive
-        await archive.start()
-        keeper = Station("archive", Gear(), DROP, self.host.log)
-        self.supervisor.add(keeper, "write", archive.write_forever)
-        self.supervisor.add(keeper, "watch", archive.watch_forever)
-
     async def stop(self) -> None:
         """Drain every Gear, sources first; then end the tasks and release everything."""
         started = self._started[::-1]
         self._started = []
         for station in started:
-            for target, wire in self.guaranteed:
-                if target is station:
+            for wire in self.guaranteed:
+                if wire.target is station:
                     await self._end("archive", "drain", self.archive.flush())
                     await self._end(wire.name, "drain", wire.drain())
             if station.alive:
@@ -141,7 +137,5 @@ class Rack:
         """One step of the shutdown: an error or a timeout in one Gear is reported and does not keep the others."""
         try:
             await self.host.clock.wait_for(ending, self.DRAIN_MS)
-        except FluxError as exc:
-            self.host.log("error", name, f"{step}: {exc}")
         except Exception as exc:
-            self.host.log("error", name, f"{step}: {traceback_text(exc)}")
+            self.host.log("error", name, f"{step}: {failure_text(exc)}")

@@ -36,5 +36,5 @@ def stats_of(rack) -> dict:
     if rack.archive is not None:
         stats["archive"] = {name: getattr(rack.archive, name) for name in rack.archive.counters}
     if rack.guaranteed:
-        stats["wires"] = {wire.name: wire.stats() for _, wire in rack.guaranteed}
+        stats["wires"] = {wire.name: wire.stats() for wire in rack.guaranteed}
     return stats

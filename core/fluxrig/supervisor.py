@@ -1,10 +1,9 @@
-"""The tasks of a Rack: each belongs to a Gear, is restarted with back-off when it fails, and ends with its Gear."""
+"""The tasks of a Rack: each has an owner, is restarted with back-off when it fails, and ends with its owner."""
 
 import asyncio
 
-from fluxrig.bus import Station
-from fluxrig.compat import cancel_requested, traceback_text
-from fluxrig.errors import FluxError, TransientError
+from fluxrig.compat import cancel_requested
+from fluxrig.errors import TransientError, failure_text
 from fluxrig.gear import KILL
 
 
@@ -19,24 +18,28 @@ class Supervisor:
         self.restarts = 0
         self._clock = clock
         self._log = log
-        self._work: list = []  # (station, name, coroutine function), until `start`
-        self._running: list = []  # (station, task)
+        self._work: list = []  # (owner, name, coroutine function), until `start`
+        self._running: list = []  # (owner, task)
         self._ending = False
         self._none_left = asyncio.Event()
 
-    def add(self, station: Station, name: str, work) -> None:
-        """Register the coroutine function `work`; it runs from `start` on."""
-        self._work.append((station, name, work))
+    def add(self, owner, name: str, work) -> None:
+        """Register the coroutine function `work`; it runs from `start` on.
+
+        The `owner`, such as a `Station`, has a `name`, `alive`, `on_error`, and `errors`, which is counted up for each
+        failure. Where `on_error` is `kill`, the first failure that is not transient ends it, by its `kill()`.
+        """
+        self._work.append((owner, name, work))
 
     def start(self) -> None:
-        for station, name, work in self._work:
-            self._running.append((station, asyncio.create_task(self._run(station, name, work))))
+        for owner, name, work in self._work:
+            self._running.append((owner, asyncio.create_task(self._run(owner, name, work))))
         self._work = []
 
-    def end_of(self, station: Station) -> None:
-        """End the tasks of one Gear, but not the one that is asking for it."""
-        for owner, task in self._running:
-            if owner is station and task is not asyncio.current_task():
+    def end_of(self, owner) -> None:
+        """End the tasks of one owner, but not the one that is asking for it."""
+        for each, task in self._running:
+            if each is owner and task is not asyncio.current_task():
                 task.cancel()
 
     async def end(self, limit_ms: int) -> None:
@@ -47,39 +50,39 @@ class Supervisor:
         if self._running:
             await self._clock.wait_for(self._none_left.wait(), limit_ms)
 
-    async def _run(self, station: Station, name: str, work) -> None:
+    async def _run(self, owner, name: str, work) -> None:
         try:
-            await self._keep_running(station, name, work)
+            await self._keep_running(owner, name, work)
         finally:
             task = asyncio.current_task()
             self._running = [entry for entry in self._running if entry[1] is not task]
             if not self._running:
                 self._none_left.set()
 
-    async def _keep_running(self, station: Station, name: str, work) -> None:
+    async def _keep_running(self, owner, name: str, work) -> None:
         clock = self._clock
         pause = self.RESTART_MIN_MS
-        while station.alive:
+        while owner.alive:
             began = clock.wall_ns()
             try:
                 await work()
                 return
             except asyncio.CancelledError:
                 # Either we are told to end, or something that the work waited for was cancelled under it.
-                if self._ending or not station.alive or cancel_requested():
+                if self._ending or not owner.alive or cancel_requested():
                     raise
                 why, transient = "what it waited for was cancelled", False
             except Exception as exc:
-                why = str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
+                why = failure_text(exc)
                 transient = isinstance(exc, TransientError)
-            station.errors += 1
-            if station.on_error == KILL and not transient:
-                self._log("error", station.name, f"task {name!r} failed: {why}")
-                station.kill()
+            owner.errors += 1
+            if owner.on_error == KILL and not transient:
+                self._log("error", owner.name, f"task {name!r} failed: {why}")
+                owner.kill()
                 return
             if clock.wall_ns() - began > pause * 1_000_000:
                 pause = self.RESTART_MIN_MS
             self.restarts += 1
-            self._log("error", station.name, f"task {name!r} failed, again in {pause} ms: {why}")
+            self._log("error", owner.name, f"task {name!r} failed, again in {pause} ms: {why}")
             await clock.sleep_ms(pause)
             pause = min(pause * 2, self.RESTART_MAX_MS)

@@ -1,12 +1,9 @@
 """Puts a Rack together: its archive, its Gears, and the wires, hot ones on the bus, guaranteed ones by the archive."""
 
 from fluxrig import registry
-from fluxrig.bus import Fan, Loose, Station
+from fluxrig.bus import FanOut, Station, Unconnected
 from fluxrig.errors import FluxError, LocalError
-from fluxrig.gear import REJECT, Context
-from fluxrig.ids import NIL_ID
-
-_NOT_PORTS = ("counters", "drain", "init", "killed", "start", "stop")
+from fluxrig.gear import REJECT, RESERVED, Context
 
 
 def archive_of(rack, rig: dict):
@@ -24,96 +21,84 @@ def assemble(rack, rig: dict) -> None:
     LocalError for what does not fit the Gears, and for wires by which something would leave that was not archived.
     """
     contexts = []
-    wired = {(wire[0], wire[1]) for wire in rig["wires"]}
-    for index, entry in enumerate(rig["gears"]):
+    for entry in rig["gears"]:
         gear = registry.gear_class(entry["type"])()
-        rack.stations.append(Station(entry["name"], gear, entry["on_error"], rack.host.log, rack.release))
-        outputs = [port for port in entry["outputs"] if (index, port) in wired]
-        contexts.append(Context(rack, entry["name"], entry["id"], entry["outputs"], entry["config"], outputs))
-    _wire_up(rack, rig)
-    for station, context in zip(rack.stations, contexts):
+        station = Station(entry["name"], gear, entry["on_error"], rack.host.log, rack.release)
+        rack.stations.append(station)
+        contexts.append(Context(rack, station, entry))
+    connect(rack.stations, [entry["outputs"] for entry in rig["gears"]], _deliveries(rack, rig, contexts))
+    for context in contexts:
         try:
-            station.gear.init(context)
+            context.station.gear.init(context)
         except FluxError as exc:
-            raise LocalError(f"gear {station.name!r}: {exc}")
+            raise LocalError(f"gear {context.name!r}: {exc}")
         except Exception as exc:
-            raise LocalError(f"gear {station.name!r} cannot take its compiled config: {exc!r}")
+            raise LocalError(f"gear {context.name!r}: it cannot take its compiled config: {exc!r}")
 
 
-def connect(stations: list[Station], outputs: list[list[str]], wires: list, guards: dict | None = None) -> None:
-    """Bind every output port.
+def connect(stations: list[Station], outputs: list, deliveries: dict) -> None:
+    """Bind every output port. `outputs[i]` holds the names of those of `stations[i]`.
 
-    `outputs[i]` names the output ports of `stations[i]`; a wire is `(from index, from port, to index, to port)`. A
-    fifth item is what takes the messages in place of a hot delivery: a Wire of somebody else's making.
-    `guards` is {to index: allows}: a hot wire to that station delivers only what `allows(msg)` (see `Station.wire`).
-    Raises LocalError when a wire names a port that is not there.
+    `deliveries` is {(station index, port): [delivery, …]}: what takes the messages of that port, each by its `deliver`,
+    in this order. LocalError for a port that is not there, or whose name the Rack needs itself.
     """
-    targets: dict = {}
-    for wire in wires:
-        source, port, destination, input_port = wire[:4]
-        if port not in outputs[source]:
-            raise LocalError(f"gear {stations[source].name!r} has no output port {port!r}")
-        if len(wire) > 4:
-            delivery = wire[4]
-        else:
-            delivery = stations[destination].wire(input_port, None if guards is None else guards.get(destination))
-        targets.setdefault((source, port), []).append(delivery)
+    for index, port in deliveries:
+        if port not in outputs[index]:
+            raise LocalError(f"gear {stations[index].name!r}: there is no output port {port!r}")
     for index, station in enumerate(stations):
-        if station.on_error == REJECT and (index, "err") not in targets:
-            raise LocalError(f"gear {station.name!r} rejects to its port 'err', which has no wire")
+        if station.on_error == REJECT and (index, "err") not in deliveries:
+            raise LocalError(f"gear {station.name!r}: it rejects to its port 'err', which has no wire")
         for port in outputs[index]:
-            if port in _NOT_PORTS or port[:3] == "on_" or port[0] == "_":
-                raise LocalError(f"gear {station.name!r} cannot have an output called {port!r}")
-            found = targets.get((index, port), [])
-            output = Loose() if not found else found[0] if len(found) == 1 else Fan(found)
+            if is_reserved(port):
+                raise LocalError(f"gear {station.name!r}: it cannot have an output called {port!r}")
+            found = deliveries.get((index, port), [])
+            output = Unconnected() if not found else found[0] if len(found) == 1 else FanOut(found)
             station.outputs[port] = output
             setattr(station.gear, port, output.deliver)
 
 
-def _wire_up(rack, rig: dict) -> None:
-    stations = rack.stations
+def is_reserved(port: str) -> bool:
+    """Whether no output can be called `port`, because the Rack looks for something else by that name in a Gear."""
+    return any([port.startswith(name) if name[-1] == "_" else port == name for name in RESERVED])
+
+
+def _deliveries(rack, rig: dict, contexts: list[Context]) -> dict:
+    """What takes the messages of each output, as `connect` has it. LocalError for wires that cannot be made."""
     senders = [
         index
         for index, entry in enumerate(rig["gears"])
-        if stations[index].gear.sends_outside or entry.get("sends_outside")
+        if contexts[index].station.gear.sends_outside or entry.get("sends_outside")
     ]
-    guards: dict = {}
+    # Whatever the rig says: what was not archived does not leave.
+    allows = _allows_nothing if rack.archive is None else rack.archive.allows
+    sources: dict = {}
+    deliveries: dict = {}
+    for source, port, target, input_port, lane, *options in rig["wires"]:
+        if lane == "hot":
+            delivery = contexts[target].station.wire(input_port, allows if target in senders else None)
+        elif lane == "guaranteed":
+            delivery = _guarantee(rack, contexts[source], port, contexts[target], input_port, options[0])
+        else:
+            raise LocalError(f"expected the lane of a wire to be hot or guaranteed, got {lane!r}")
+        sources.setdefault(target, []).append((source, port))
+        deliveries.setdefault((source, port), []).append(delivery)
     if senders:
-        # Whatever the rig says: what was not archived does not leave.
         from fluxrig.archive.invariant import check_archived
 
-        check_archived(stations, rig["wires"], senders)
-        allows = rack.archive.allows if rack.archive is not None else _allows_nothing
-        guards = {index: allows for index in senders}
-    connect(stations, [list(entry["outputs"]) for entry in rig["gears"]], _deliveries(rack, rig), guards)
-
-
-def _deliveries(rack, rig: dict) -> list:
-    """The wires as `bus.connect` takes them."""
-    deliveries = []
-    for wire in rig["wires"]:
-        if wire[4] == "hot":
-            deliveries.append(wire[:4])
-        elif wire[4] == "guaranteed":
-            deliveries.append(list(wire[:4]) + [_guarantee(rack, rig["gears"], wire)])
-        else:
-            raise LocalError(f"there is no wire lane {wire[4]!r} (there are: hot, guaranteed)")
+        check_archived(rack.stations, sources, senders)
     return deliveries
 
 
-def _guarantee(rack, gears: list, wire):
+def _guarantee(rack, source: Context, output: str, target: Context, port: str, options: dict):
     """What takes the messages of a guaranteed wire. Its code is loaded only where there is one."""
     from fluxrig.archive.guaranteed import GuaranteedWire
 
     if rack.archive is None:
         raise LocalError("a rig with guaranteed wires needs `archive`: compile it again with this release")
-    source, port, target, input_port = wire[:4]
-    ids = (gears[source]["id"], gears[source]["outputs"].get(port, NIL_ID), gears[target]["id"])
-    ends = (rack.stations[source], port, rack.stations[target], input_port)
-    made = GuaranteedWire(rack.archive, rack.host.clock, rack.host.log, *ends, ids, wire[5])
-    rack.guaranteed.append((rack.stations[target], made))
-    rack.supervisor.add(rack.stations[target], made.name, made.run)
-    return made.inlet
+    wire = GuaranteedWire(source, output, target, port, options)
+    rack.guaranteed.append(wire)
+    rack.supervisor.add(wire.target, wire.name, wire.run)
+    return wire.inlet
 
 
 def _allows_nothing(msg) -> bool:

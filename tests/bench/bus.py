@@ -30,7 +30,7 @@ class Plain:
 def figures() -> Iterator[Figure]:
     sender, receiver, plain = Sender(), Receiver(), Plain()
     stations = [Station("a", sender, "drop", print), Station("b", receiver, "drop", print)]
-    connect(stations, [["out"], []], [(0, "out", 1, "in")])
+    connect(stations, [["out"], []], {(0, "out"): [stations[1].wire("in")]})
     message = FluxMsg(NIL_ID, "", NIL_ID, {}, {}, 0)
 
     def hops():

@@ -3,17 +3,16 @@
 import asyncio
 
 from fake_archive import FakeArchive
-from probes import id_of
+from probes import gear, id_of
 
 from fluxrig.archive.guaranteed import GuaranteedWire
 from fluxrig.bus import Station
 from fluxrig.errors import TransientError
-from fluxrig.gear import Gear
+from fluxrig.gear import Context, Gear
 from fluxrig.msg import FluxMsg
 from fluxrig_ports.memory import MemoryHost
 
 OPTIONS = {"max_attempts": 3, "retry_min_ms": 100, "retry_max_ms": 1000}
-IDS = (id_of("a"), id_of("a.out"), id_of("b"))
 
 
 class Consumer(Gear):
@@ -70,7 +69,9 @@ class Archiving(Gear):
 
 
 class Bench:
-    """A wire from gear `a` to `consumer`, on a FakeArchive and a virtual clock."""
+    """A wire from gear `a` to `consumer`, on a FakeArchive and a virtual clock. It stands for the Rack of both."""
+
+    machine_id = "m"
 
     def __init__(
         self, consumer, archive=None, on_error="drop", source_error="drop", source=Gear, output="out", **changes
@@ -80,18 +81,8 @@ class Bench:
         self.consumer = consumer
         self.source = Station("a", source(), source_error, self.host.log)
         self.target = Station("b", consumer, on_error, self.host.log)
-        ids = (IDS[0], id_of("a." + output), IDS[2])
-        self.wire = GuaranteedWire(
-            self.archive,
-            self.host.clock,
-            self.host.log,
-            self.source,
-            output,
-            self.target,
-            "in",
-            ids,
-            dict(OPTIONS, **changes),
-        )
+        ends = [Context(self, station, gear(station.name, "any")) for station in (self.source, self.target)]
+        self.wire = GuaranteedWire(ends[0], output, ends[1], "in", dict(OPTIONS, **changes))
         self.task: asyncio.Task  # that of the pump, from `start` on
 
     async def start(self):

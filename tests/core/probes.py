@@ -135,7 +135,7 @@ def chain(*gears, archive=None):
 
 def gear_of(rack, name):
     """The running Gear called `name`."""
-    return next(station.gear for station in rack.stations if station.name == name)
+    return rack.station(name).gear
 
 
 async def stop(rack):

@@ -2,12 +2,14 @@ import asyncio
 
 from expect import raises
 from fake_archive import FakeArchive
-from guaranteed_bench import IDS, Archiving, Batches, Bench, ByOne, Recalling, Watching, message
+from guaranteed_bench import Archiving, Batches, Bench, ByOne, Recalling, Watching, message
 from probes import id_of
 
 from fluxrig.archive.guaranteed import cursor_id
 from fluxrig.errors import LocalError
 from fluxrig.gear import Gear
+
+OUT, B = id_of("a.out"), id_of("b")
 
 
 class Hanging(Gear):
@@ -36,7 +38,7 @@ async def test_messages_arrive_in_order_archived_and_with_a_hop():
     first = bench.archive.messages[0]
     assert first.path == ((id_of("a"), id_of("x"), 1), (id_of("a"), id_of("a.out"), now))
     assert first.id == b"%016d" % 1 and first.meta["archive.pos"] == "1" and "archive.volatile" not in first.meta
-    assert bench.archive.acknowledged == {cursor_id(IDS[1], IDS[2], "in"): 3}
+    assert bench.archive.acknowledged == {cursor_id(OUT, B, "in"): 3}
     assert (bench.wire.count, bench.wire.inlet.count, bench.target.inbound) == (3, 3, [bench.wire])
 
 
@@ -153,10 +155,14 @@ async def test_a_long_backlog_lets_others_run():
 
 
 def test_a_target_without_such_an_input_is_refused():
-    assert "'b' has no input port 'in'" in str(raises(LocalError, Bench, Gear()))
+    assert "gear 'b': there is no input port 'in'" in str(raises(LocalError, Bench, Gear()))
+
+
+def test_a_source_without_such_an_output_is_refused():
+    assert "gear 'a': there is no output port 'x'" in str(raises(LocalError, Bench, ByOne(), output="x"))
 
 
 def test_each_wire_has_a_cursor_of_its_own():
-    ids = {cursor_id(IDS[1], IDS[2], "in"), cursor_id(IDS[1], IDS[2], "x"), cursor_id(IDS[1], IDS[0], "in")}
+    ids = {cursor_id(OUT, B, "in"), cursor_id(OUT, B, "x"), cursor_id(OUT, id_of("a"), "in")}
     assert len(ids) == 3 and {len(each) for each in ids} == {16}
-    assert cursor_id(IDS[1], IDS[2], "in") == cursor_id(IDS[1], IDS[2], "in")
+    assert cursor_id(OUT, B, "in") == cursor_id(OUT, B, "in")

@@ -23,12 +23,12 @@ def check(gears, wires):
     """Check a rig of `gears` (name: class, in the order of the flow) and `wires` ("from.port to")."""
     names = [name for name, _ in gears]
     stations = [Station(name, kind(), "drop", None) for name, kind in gears]
-    indexed = []
+    sources: dict = {}
     for wire in wires:
         source, target = wire.split(" ")
         name, port = source.split(".")
-        indexed.append((names.index(name), port, names.index(target), "in", "hot"))
-    check_archived(stations, indexed, [i for i, (_, kind) in enumerate(gears) if kind.sends_outside])
+        sources.setdefault(names.index(target), []).append((names.index(name), port))
+    check_archived(stations, sources, [i for i, (_, kind) in enumerate(gears) if kind.sends_outside])
 
 
 GEARS = [("plc", Plain), ("meter", Plain), ("archive", Archiving), ("edge", Plain), ("uns", Sender), ("mail", Sender)]

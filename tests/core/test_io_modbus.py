@@ -128,7 +128,7 @@ async def test_stopping_in_the_middle_of_a_poll_sends_nothing_and_closes():
 async def test_a_killed_gear_leaves_no_value_that_claims_to_be_good_and_no_connection():
     bench = await Bench().run(50)
     assert bench.server.open == 1
-    next(station for station in bench.rack.stations if station.name == "plc").kill()
+    bench.rack.station("plc").kill()
     await bench.run(1_000)
     assert bench.qualities() == [{"good"}, {"bad:killed"}]
     assert set(bench.got[-1].data) == set(FAST_TAGS)

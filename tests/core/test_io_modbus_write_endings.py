@@ -60,7 +60,7 @@ async def test_a_command_under_way_when_the_gear_is_killed_is_reported_as_what_i
     bench.source.emit({"speed": 5})
     bench.source.emit({"safe": 5})
     await bench.run(10)
-    next(station for station in bench.rack.stations if station.name == "plc").kill()
+    bench.rack.station("plc").kill()
     await bench.run(10)
     assert sorted(bench.failures()) == [("safe", 5, "not_sent"), ("speed", 5, "unknown")]
     assert ["the gear" in failed.meta["error"] for failed in bench.failed] == [True] * 2

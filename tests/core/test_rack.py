@@ -114,7 +114,7 @@ async def test_a_gear_that_cannot_start_refuses_the_rack_and_the_others_are_stop
     starting = asyncio.create_task(rack.start())
     await rack.host.clock.advance(60_000)
     error = await raises_async(LocalError, starting)
-    assert "'b' did not start: cannot" in str(error)
+    assert str(error) == "gear 'b': it did not start: cannot"
     assert LOG == ["start c", "start b", "drain c", "stop c"]
 
 
@@ -191,7 +191,7 @@ async def test_a_killed_gear_is_released_at_once_and_only_once():
     rack = Rack(MemoryHost(), noted({}, {}))
     await rack.start()
     LOG.clear()
-    next(station for station in rack.stations if station.name == "b").kill()
+    rack.station("b").kill()
     await rack.host.clock.advance(10)
     assert LOG == ["stop b"]
     await stop(rack)
@@ -203,7 +203,7 @@ async def test_a_killed_gear_does_no_more_work():
     rack = Rack(host, rig([gear("a", "source", {"every_ms": 100}), gear("s", "sink")], [("a", "out", "s", "in")]))
     await rack.start()
     await host.clock.advance(250)
-    next(station for station in rack.stations if station.name == "a").kill()
+    rack.station("a").kill()
     await host.clock.advance(1_000)
     assert [msg.data["n"] for msg in gear_of(rack, "s").got] == [0, 1, 2]
     await stop(rack)

@@ -24,19 +24,19 @@ import asyncio
 from hashlib import sha256
 
 from fluxrig.archive.marks import position_of, with_hop
-from fluxrig.bus import Station, Wire
+from fluxrig.bus import Wire
 from fluxrig.errors import FluxError, LocalError, TransientError
-from fluxrig.gear import KILL
+from fluxrig.gear import KILL, Context
 from fluxrig.msg import FluxMsg
 
 
 class GuaranteedWire:
     """One wire from output `output` of `source` to input `port` of `target`. It counts among the target's inbound ones.
 
-    `ids` are those of the source Gear, its output and the target Gear, 16 bytes each. `options`: {"max_attempts",
-    "retry_min_ms", "retry_max_ms"}: the pause after a failure doubles from the one to the other, and starts over with a
-    success. LocalError when the target has no such input.
+    `options`: {"max_attempts", "retry_min_ms", "retry_max_ms"}: the pause after a failure doubles from the one to the
+    other, and starts over with a success. LocalError when the source has no such output or the target no such input.
 
+    target       the station of the consumer
     inlet        what takes the messages of the source, in place of a hot delivery
     count        messages that the consumer acknowledged
     redelivered  messages that were handed over again
@@ -51,19 +51,9 @@ class GuaranteedWire:
     DRAIN_MS = 2000
     """How long `drain` waits for a consumer that goes on acknowledging. What is left then stays in the archive."""
 
-    def __init__(
-        self,
-        archive,
-        clock,
-        log,
-        source: Station,
-        output: str,
-        target: Station,
-        port: str,
-        ids: tuple,
-        options: dict,
-    ):
-        gear = target.gear
+    def __init__(self, source: Context, output: str, target: Context, port: str, options: dict):
+        archive = source.archive
+        gear = target.station.gear
         self.name = f"{source.name}.{output} -> {target.name}.{port}"
         self.count = 0
         self.redelivered = 0
@@ -72,23 +62,24 @@ class GuaranteedWire:
         self.dead_letters = 0
         self.refused = 0
         self._archive = archive
-        self._clock = clock
-        self._log = log
-        self._source = source
+        self._clock = target.clock
+        self._log = target.log
+        self._source = source.station
         self._output = output
-        self._target = target
-        self._gear_id, self._port_id = ids[:2]
+        self.target = target.station
+        self._gear_id = source.gear_id
+        self._port_id = source.port_id(output)
         self._max_attempts = options["max_attempts"]
         self._retry_min_ms = self._pause_ms = options["retry_min_ms"]
         self._retry_max_ms = options["retry_max_ms"]
         self._deliver = getattr(gear, "deliver_" + port, None)
         self._receive = getattr(gear, "on_" + port, _nowhere)
         if self._deliver is None and self._receive is _nowhere:
-            raise LocalError(f"gear {target.name!r} has no input port {port!r}")
+            raise LocalError(f"gear {target.name!r}: there is no input port {port!r}")
         self._preview = getattr(gear, "preview_" + port, _nowhere)
         self._recall = getattr(gear, "recall_" + port, None)
         self._batch = getattr(gear, "deliver_batch", self.BATCH)
-        self._cursor = archive.cursor(cursor_id(ids[1], ids[2], port), ids[1])
+        self._cursor = archive.cursor(cursor_id(self._port_id, target.gear_id, port), self._port_id)
         self._again = 0  # messages from the first unacknowledged on that were handed over before
         self._singly = 0  # messages to deliver one by one, because one of them fails
         self._suspect: FluxMsg | None = None  # what is being delivered by itself
@@ -105,9 +96,9 @@ class GuaranteedWire:
         self._said = ""
         self._moved = asyncio.Event()
         # A correlator's `err` has what the archive did not take.
-        archived = source.gear.archives and output != "err"
+        archived = source.station.gear.archives and output != "err"
         self.inlet = Wire(self._durable if archived else self._put, self._not_taken)
-        target.inbound.append(self)
+        self.target.inbound.append(self)
 
     @property
     def pending(self) -> int | None:
@@ -134,10 +125,10 @@ class GuaranteedWire:
     async def run(self) -> None:
         """The pump: a task of the target. It ends when the target is killed."""
         self._cursor.rewind()
-        while self._target.alive:
+        while self.target.alive:
             if await self._look_back() and await self._turn():
                 await asyncio.sleep(0)  # a consumer that never waits has a day to catch up with: others run too
-            elif self._target.alive:
+            elif self.target.alive:
                 await self._rest()
 
     async def drain(self) -> None:
@@ -145,10 +136,10 @@ class GuaranteedWire:
         try:
             await self._clock.wait_for(self._quiet(), self.DRAIN_MS)
         except TransientError:
-            self._log("info", self._target.name, f"{self.name}: stopped while it was behind, and will go on from there")
+            self._log("info", f"{self.name}: stopped while it was behind, and will go on from there")
 
     async def _quiet(self) -> None:
-        while self._target.alive and not self._resting and self._acknowledged < self._last:
+        while self.target.alive and not self._resting and self._acknowledged < self._last:
             self._moved.clear()
             await self._moved.wait()
 
@@ -162,7 +153,7 @@ class GuaranteedWire:
         source = self._source
         # What cannot leave by `err` cannot be rejected to it.
         if self._output == "err" or (source.on_error == KILL and isinstance(exc, TransientError)):
-            source.complain(f"output {self._output!r} failed, a message was dropped", exc)
+            source.record_failure(f"output {self._output!r} failed, a message was dropped", exc)
             source.dropped += 1
         else:
             source.failed(msg, exc)
@@ -175,16 +166,16 @@ class GuaranteedWire:
             self._last = position
         if not position or position > self._acknowledged:  # else the cursor was quicker
             self._waiting += 1
-        if self._preview is not _nowhere and self._target.alive:
+        if self._preview is not _nowhere and self.target.alive:
             self._show(msg)
 
     def _show(self, msg) -> None:
         try:
             self._preview(msg)
         except Exception as exc:
-            self._target.complain(f"{self.name}: preview failed", exc)
-            if self._target.on_error == KILL:
-                self._target.kill()
+            self.target.record_failure(f"{self.name}: preview failed", exc)
+            if self.target.on_error == KILL:
+                self.target.kill()
 
     async def _look_back(self) -> bool:
         """Show the consumer what waits since before the start. False when that has to be tried again."""
@@ -199,9 +190,9 @@ class GuaranteedWire:
             self._say(f"cannot look back: {exc}")
             return False
         except Exception as exc:
-            self._target.complain(f"{self.name}: looking back failed", exc)
-            if self._target.on_error == KILL:
-                self._target.kill()
+            self.target.record_failure(f"{self.name}: looking back failed", exc)
+            if self.target.on_error == KILL:
+                self.target.kill()
                 return False
         self._looked_back = True
         return True
@@ -232,7 +223,7 @@ class GuaranteedWire:
             return True
         if self._cursor.unreadable != self._missed:
             self._missed = self._cursor.unreadable
-            self._log("error", self._target.name, f"{self.name}: {self._missed} positions so far could not be read")
+            self._log("error", f"{self.name}: {self._missed} positions so far could not be read")
         try:
             await self._give(msgs)
         except (TransientError, MemoryError) as exc:
@@ -260,7 +251,7 @@ class GuaranteedWire:
                 self._suspect = msg
                 self._receive(msg)
                 taken += 1
-                if not self._target.alive:
+                if not self.target.alive:
                     break
         finally:
             suspect = self._suspect
@@ -293,9 +284,9 @@ class GuaranteedWire:
 
     async def _fail(self, number: int, exc: Exception) -> bool:
         """A delivery of `number` messages failed, and not transiently. Whether to go on without a pause."""
-        target, msg = self._target, self._suspect
+        target, msg = self.target, self._suspect
         self.attempts += 1
-        target.complain(f"{self.name}: delivery failed", exc)
+        target.record_failure(f"{self.name}: delivery failed", exc)
         if target.on_error == KILL:
             target.kill()
             self._moved.set()
@@ -315,7 +306,7 @@ class GuaranteedWire:
             self._say(f"cannot write to the dead-letter journal: {why}")
             return False
         self.dead_letters += 1
-        self._log("error", target.name, f"{self.name}: gave up a message after {self._failures} attempts: {exc}")
+        self._log("error", f"{self.name}: gave up a message after {self._failures} attempts: {exc}")
         self._pass(msg, 1)
         return True
 
@@ -332,7 +323,7 @@ class GuaranteedWire:
         """Log `text`, unless it was said last."""
         if text != self._said:
             self._said = text
-            self._log("warning", self._target.name, f"{self.name}: {text}; again in {self._pause_ms} ms or more")
+            self._log("warning", f"{self.name}: {text}; again in {self._pause_ms} ms or more")
 
 
 def cursor_id(port_id: bytes, gear_id: bytes, port: str) -> bytes:
