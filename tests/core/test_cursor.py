@@ -259,14 +259,14 @@ async def test_while_the_disk_is_away_a_consumer_looks_at_each_message_once():
     await bench.wait(1001)
     waiting = asyncio.create_task(cursor.take(10))
     looked_at = []
-    message = bench.archive.message
+    message = bench.archive.outbox.message
 
     def counted(entry):
         looked_at.append(entry)
         return message(entry)
 
     await bench.wait(0)
-    bench.archive.message = counted
+    bench.archive.outbox.message = counted
     for _ in range(10):
         bench.send(1)
         await bench.wait(0)

@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError, best_match
 
 from fluxrig.errors import LocalError
+from fluxrig.gear import RESERVED
+from fluxrig.wiring import is_reserved
 
 FILE = "manifest.toml"
 
@@ -85,6 +87,7 @@ def read_manifest(folder: Path, module: str, class_name: str, origin: str) -> Ma
     class_name = class_name or values.get("class", "")
     if not class_name:
         raise LocalError(f'{path}: lacks `class = "…"`, the name of the Gear class in {folder.name}.py')
+    _check_ports(path, values)
     _check_schema(path, values["config"])
     if values.get("archives", False) and origin != BUILT_IN:
         # Whoever could claim it could send past the archive.
@@ -105,6 +108,17 @@ def read_manifest(folder: Path, module: str, class_name: str, origin: str) -> Ma
         folder=folder,
         origin=origin,
     )
+
+
+def _check_ports(path: Path, values: dict[str, Any]) -> None:
+    """A port is an attribute of the Gear, so it cannot have the name of another one that the Rack looks for."""
+    for name in values.get("outputs", {}):
+        if is_reserved(name):
+            message = f"{path}: outputs.{name}: this name means something else in a Gear"
+            raise LocalError(message, hint=f"call the output anything but {', '.join(_RESERVED)}")
+    if "batch" in values.get("inputs", {}):
+        message = f"{path}: inputs.batch: `deliver_batch` is the length of a batch, not an input"
+        raise LocalError(message, hint="call the input something else")
 
 
 def _check_schema(path: Path, schema: dict[str, Any]) -> None:
@@ -139,11 +153,7 @@ def _ports(**properties: Any) -> dict[str, Any]:
     """The schema of a table of ports, each with `properties` beside its doc."""
     return {
         "type": "object",
-        # A port is an attribute of the Gear, so it cannot have the name of a method.
-        "propertyNames": {
-            "pattern": "^[a-z][a-z0-9_]*$",
-            "not": {"enum": ["init", "start", "drain", "stop", "counters"]},
-        },
+        "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
         "additionalProperties": {
             "type": "object",
             "required": ["doc"],
@@ -152,6 +162,8 @@ def _ports(**properties: Any) -> dict[str, Any]:
         },
     }
 
+
+_RESERVED = [name + "…" if name.endswith("_") else name for name in RESERVED]
 
 _MANIFEST = {
     "type": "object",
