@@ -139,11 +139,10 @@ def test_the_answer_to_a_write_is_the_write():
     assert receiver(request).feed(frame(UNIT, request)) == b""
 
 
-def test_a_line_that_says_too_much_is_refused_and_little_of_it_kept():
+def test_a_line_that_says_too_much_is_refused():
     found = receiver()
     for _ in range(Receiver.MAX_RECEIVED // 64):
         assert found.feed(bytes((UNIT, 3, 6, 0)) * 16) is None
-        assert len(found._buffer) < 300
     assert raises(RemoteError, found.feed, b"\0").length == Receiver.MAX_RECEIVED + 1
     expect_answer(found)
     assert found.feed(frame(UNIT, ANSWER)) == DATA
