@@ -5,7 +5,7 @@ what happens to the message, and nothing is lost without a count and a log line.
 """
 
 from fluxrig.compat import traceback_text
-from fluxrig.errors import LocalError, failure_text, worth_saying
+from fluxrig.errors import LocalError, failure_text, worth_logging
 from fluxrig.gear import DROP, KILL, REJECT
 
 
@@ -127,7 +127,7 @@ class Station:
     def record_failure(self, what: str, exc: Exception) -> None:
         """Count a failure, and log it: "`what` (…): `exc`"."""
         self.errors += 1
-        if worth_saying(self.errors):  # a failing Gear fails for every message
+        if worth_logging(self.errors):  # a failing Gear fails for every message
             why = failure_text(exc)
             self._log("error", self.name, f"{what} ({self.errors} so far, on_error: {self.on_error}): {why}")
 

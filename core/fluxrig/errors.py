@@ -43,6 +43,6 @@ def failure_text(exc: Exception) -> str:
     return str(exc) if isinstance(exc, FluxError) else traceback_text(exc)
 
 
-def worth_saying(count: int) -> bool:
+def worth_logging(count: int) -> bool:
     """Whether to log the `count`-th of many alike: the 1st, 2nd, 4th, 8th … one, so that a log stays readable."""
     return count & (count - 1) == 0

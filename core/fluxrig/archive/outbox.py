@@ -2,7 +2,7 @@
 
 from fluxrig.archive.marks import at_position, marked_volatile
 from fluxrig.compat import SCARCE_RAM, traceback_text
-from fluxrig.errors import worth_saying
+from fluxrig.errors import worth_logging
 from fluxrig.msg import FluxMsg
 
 
@@ -62,5 +62,5 @@ class Outbox:
 
     def _hold_back(self, exc: Exception) -> None:
         self.held_back += 1
-        if worth_saying(self.held_back):
+        if worth_logging(self.held_back):
             self._log("error", f"a message could not go on ({self.held_back} so far): {traceback_text(exc)}")

@@ -1,7 +1,7 @@
 """What a correlator does beside archiving: it joins and it compares. Nothing that fails here reaches the archive."""
 
 from fluxrig.compat import traceback_text
-from fluxrig.errors import LocalError, worth_saying
+from fluxrig.errors import LocalError, worth_logging
 from fluxrig.ring import Ring
 
 
@@ -146,7 +146,7 @@ class Beside:
     def _failed(self, doing: str, exc: Exception) -> None:
         """Count it, say so, and go on."""
         failures = self._gear.failures = self._gear.failures + 1
-        if worth_saying(failures):
+        if worth_logging(failures):
             self._ctx.log("error", f"{doing} failed ({failures} so far): {traceback_text(exc)}")
 
 

@@ -5,7 +5,7 @@ itself (joined events, differences, reports, checkpoints) are archived in the sa
 """
 
 from fluxrig.archive.marks import with_hop
-from fluxrig.errors import FluxError, LocalError, worth_saying
+from fluxrig.errors import FluxError, LocalError, worth_logging
 from fluxrig.gear import Gear
 
 
@@ -74,7 +74,7 @@ class Correlator(Gear):
             self._archive.append(msg, getattr(self, port))
         except FluxError as exc:
             self.not_archived += 1
-            if worth_saying(self.not_archived):
+            if worth_logging(self.not_archived):
                 self._ctx.log("warning", f"{port}: not archived ({self.not_archived} so far): {exc}")
 
     def _compared(self):

@@ -16,7 +16,7 @@ a write took effect is not believed but read back.
 
 import asyncio
 
-from fluxrig.errors import LocalError, worth_saying
+from fluxrig.errors import LocalError, worth_logging
 from fluxrig.modbus.confirmed_write import (
     ACCEPTED,
     CONFIRMED,
@@ -168,7 +168,7 @@ class Commands:
         self._failed_alike = self._failed_alike + 1 if how == self._failed_as else 1
         self._failed_as = how
         # Whoever commands again and again would fill the log: so failures in a row are told ever less.
-        if worth_saying(self._failed_alike):
+        if worth_logging(self._failed_alike):
             self._ctx.log("warning", f"writing {tag} = {command.value}: {how}: {why}")
         meta = self._meta(command, how)
         meta["error"] = why
