@@ -198,3 +198,47 @@ async def test_a_folder_that_is_in_use_is_not_taken():
     volume = MemoryVolume()
     await opened(volume)
     await raises_async(TransientError, opened(volume))
+
+
+async def test_an_acknowledgement_is_durable_with_the_last_message_that_came_before_it():
+    """It may be what that message is: the consumer has made it of what it acknowledged."""
+    for is_open in (False, True):
+        volume = MemoryVolume()
+        journal = await opened(volume)
+        journal.set_cursor(ID, 0)
+        if is_open:
+            await group(journal, b"first")
+        before = journal.durable
+        journal.MAX_GROUP = 300
+        for _ in range(10):
+            journal.append(bytes(100))
+        journal.set_cursor(ID, 7)
+        while journal.pending or journal.cursors_moved:
+            assert read_journal(volume.files).cursors.get(ID, 0) == 0
+            assert journal.durable < before + 10
+            await journal.commit()
+        assert journal.durable == before + 10
+        assert read_journal(volume.files).cursors[ID] == 7
+        assert (await opened(volume.cut())).cursors[ID] == 7
+
+
+async def test_a_segment_is_not_dated_before_the_one_that_it_follows():
+    host = MemoryHost()
+    now = host.clock.wall_ns()
+    journal = await opened(MemoryVolume(), 300, host)
+    host.clock.step_wall(-(20 * 365 * 86_400 * 10**9))
+    for _ in range(9):
+        await group(journal, bytes(100))
+    assert len(journal.segments) > 2
+    first = journal.segments[0].created
+    host.clock.step_wall(now - host.clock.wall_ns())
+    for _ in range(9):
+        await group(journal, bytes(100))
+    later = journal.segments[-1].created
+    await journal.close()
+    journal = await opened(journal.volume, 300, host)
+    host.clock.step_wall(-(20 * 365 * 86_400 * 10**9))
+    for _ in range(9):
+        await group(journal, bytes(100))
+    assert first < now <= later
+    assert [segment.created >= later for segment in journal.segments[-4:]] == [True] * 4

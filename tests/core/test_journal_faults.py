@@ -1,6 +1,8 @@
 """Each step of writing fails once, in each way, and the journal goes on: nothing lost, nothing twice, no position used
 again for something else."""
 
+import asyncio
+
 from expect import raises_async
 from faulty_volume import ALL, HALF, NOTHING, FaultyVolume
 from journal_reading import read_journal
@@ -8,7 +10,7 @@ from journal_reading import read_journal
 from fluxrig.errors import TransientError
 from fluxrig.journal.journal import Journal
 from fluxrig.journal.retention import DROP_OLDEST, Limits, retain
-from fluxrig_ports.memory import MemoryHost
+from fluxrig_ports.memory import MemoryHost, MemoryVolume
 
 ID = b"0123456789abcdef"
 LIMITS = Limits(1200, 0, DROP_OLDEST)
@@ -196,3 +198,42 @@ async def test_a_crash_at_each_step_of_a_removal_keeps_the_chain():
         assert sorted(found.records) == list(range(last + 1, 13)), step
         names = [name for name in again.files if name.endswith(".seg")]
         assert len(names) == len(journal.segments), step
+
+
+async def test_a_group_that_is_durable_is_not_written_again_when_the_commit_after_it_is_cancelled():
+    class SlowToClose(MemoryVolume):
+        may_close = asyncio.Event()
+
+        async def create(self, name, reserve):
+            appender = await super().create(name, reserve)
+            close = appender.close
+
+            async def slow():
+                await self.may_close.wait()
+                await close()
+
+            appender.close = slow
+            return appender
+
+    volume = SlowToClose()
+    journal = await opened(volume)
+    records = [bytes([number]) * 300 for number in range(4)]
+    for record in records[:2]:
+        journal.append(record)
+        await journal.commit()
+    assert journal.durable == 2 and journal.begins_segment
+    journal.append(records[2])
+    commit = asyncio.create_task(journal.commit())
+    await asyncio.sleep(0)
+    assert not commit.done(), "it waits for the segment before to be closed"
+    commit.cancel()
+    try:
+        await commit
+    except asyncio.CancelledError:
+        pass
+    assert (journal.durable, journal.pending) == (2, 1)
+    volume.may_close.set()
+    journal.append(records[3])
+    await journal.commit()
+    found = read_journal(volume.files)
+    assert [found.records[position] for position in sorted(found.records)] == records

@@ -168,3 +168,26 @@ async def test_the_stub_stays_small_and_merges_the_oldest():
     assert (first, through, head) == (1, gone[merged - 1].last, heads[through])
     assert size == sum([sizes[each.first] for each in gone[:merged]])
     assert [entry[0] for entry in found.stub[1:]] == [each.first for each in gone[merged:]]
+
+
+async def test_a_stub_that_cannot_be_read_keeps_neither_opening_nor_retention_from_going_on():
+    class Worn(MemoryVolume):
+        async def read(self, name, offset, limit):
+            if name == "removed":
+                raise TransientError("input/output error")
+            return await super().read(name, offset, limit)
+
+    volume, journal = await filled(40)
+    first = await removed(journal, Limits(4000, 0, DROP_OLDEST), 0, 500)
+    before = read_journal(volume.files)
+    await journal.close()
+    worn = Worn(volume.files)
+    host = MemoryHost()
+    journal = Journal(worn, "press-1", host.clock.wall_ns, host.entropy, 500)
+    recovery = await journal.open()
+    assert ["removed" in note for note in recovery.notes] == [True]
+    assert (journal.durable, journal.head) == (40, before.head)
+    for _ in range(2):
+        gone = await removed(journal, Limits(3000 - 500 * len(first), 0, DROP_OLDEST), 0, 500)
+    assert gone == [] and journal.segments[0].first > first[-1].last + 1
+    assert read_journal(worn.files).head == before.head

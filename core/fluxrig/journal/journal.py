@@ -69,9 +69,11 @@ class Journal:
         self._before = NO_TAIL  # of the segment before the last one
         self._empty = 0  # first position of a file that has cursors and no message, and is not in `segments`
         self._appender: Appender | None = None
+        self._sealed: Appender | None = None  # of a segment that has its seal, to be closed
         self._pending: list = []  # bodies of frames
         self.pending_bytes = 0
         self._moved: set = set()  # cursors that are to be written
+        self._safe: dict = {}  # {id: position} of cursors behind which nothing waits that came before
 
     @property
     def pending(self) -> int:
@@ -99,7 +101,9 @@ class Journal:
         self.durable = recovery.position
         self.head = recovery.head
         self.segments = recovery.segments
+        self.time = recovery.time
         self.cursors = recovery.cursors
+        self._safe = dict(recovery.cursors)
         self.removed = recovery.removed
         self._before = recovery.before
         self._empty = recovery.empty
@@ -118,12 +122,14 @@ class Journal:
         Without `write` that alone is no reason for a group: what it passed over were no messages of its own.
         """
         self.cursors[cursor_id] = position
+        self._safe.setdefault(cursor_id, position)
         if write:
             self._moved.add(cursor_id)
 
     def drop_cursor(self, cursor_id: bytes) -> None:
         """Forget a cursor: the next segment does not have it any more."""
         self.cursors.pop(cursor_id, None)
+        self._safe.pop(cursor_id, None)
         self._moved.discard(cursor_id)
 
     @property
@@ -142,12 +148,17 @@ class Journal:
         (p + 1, p) when there was no message, p being the last position before; cursors alone are written as well.
         """
         group, size = self._take_group()
-        moved, self._moved = self._moved, set()
+        cursors, moved = self._safe, set()
+        if not self._pending:
+            # An acknowledgement may have led to messages that came before it: it is durable with the last of them, not
+            # earlier.
+            cursors = dict(self.cursors)
+            moved, self._moved = self._moved, moved
         first = self.durable + 1
         self.in_flight = len(group)
         try:
             if group or moved:
-                await self._write(group, size, moved)
+                await self._write(group, size, moved, cursors)
         except BaseException:
             self._pending = group + self._pending
             self._moved.update(moved)
@@ -156,6 +167,7 @@ class Journal:
         finally:
             self.in_flight = 0
         self.pending_bytes -= size
+        self._safe = cursors
         return first, self.durable
 
     def forget(self, size: int) -> int:
@@ -204,17 +216,18 @@ class Journal:
         self._pending = group[count:]
         return group[:count], size
 
-    async def _write(self, group: list, size: int, moved: set) -> None:
+    async def _write(self, group: list, size: int, moved: set, cursors: dict) -> None:
         messages = len(group)
         if self._appender is None:
-            await self._begin_segment(group)
+            await self._begin_segment(group, cursors)
             return
-        frames = message_frames(group) + self._cursor_frames(moved)
+        frames = message_frames(group) + _cursor_frames(cursors, moved)
         # What would make it longer than a segment ends it: one link less, and one wait for the disk.
         full = messages and self.segments[-1].end + size + 2 * LINK_SIZE > self.segment_bytes
         await self._write_group(frames, messages, SEAL if full else LINK)
 
-    async def _begin_segment(self, group: list) -> None:
+    async def _begin_segment(self, group: list, cursors: dict) -> None:
+        await self._abandon()
         first = self.durable + 1
         name = segment_name(first)
         # One that has no message yet is replaced: nobody holds a position or a head of it. In one step, because the
@@ -225,13 +238,14 @@ class Journal:
             self._before = self._tail()
         if not replaces:
             await self.volume.remove(name)  # what a write that failed has left
-        created = self._wall_ns()
+        # Never earlier than what stands before it: a clock that starts in the past would make that look old.
+        created = max(self._wall_ns(), self.time, self.segments[-1].created if self.segments else 0)
         before = self._before
         header = Header(self.id, first, created, before.first, before.end, before.head, self.machine).pack()
         if not replaces:
             self._appender = await self.volume.create(name, self.segment_bytes)
         # Header and group are one write: a segment is there with its first group, or not at all.
-        frames = self._cursor_frames(self.cursors) + message_frames(group)
+        frames = _cursor_frames(cursors, cursors) + message_frames(group)
         await self._write_group(frames, len(group), LINK, header)
         self.segments[-1].created = created
 
@@ -259,7 +273,8 @@ class Journal:
         self.head = head
         self.time = time
         if kind == SEAL:
-            await self._abandon()
+            # Closed later: nothing may fail, or be cancelled, between becoming durable and saying so.
+            self._appender, self._sealed = None, self._appender
 
     def _tail(self) -> Tail:
         """That of the last segment."""
@@ -269,11 +284,13 @@ class Journal:
             return Tail(self.removed.first, self.removed.size, self.removed.head)
         return NO_TAIL
 
-    def _cursor_frames(self, which) -> list:
-        return [pack_frame(CURSOR, pack(">16sQ", each, self.cursors[each])) for each in sorted(which)]
-
     async def _abandon(self) -> None:
         """Leave the segment as it is. The next group begins another one."""
-        appender, self._appender = self._appender, None
+        appender = self._appender or self._sealed
+        self._appender = self._sealed = None
         if appender is not None:
             await appender.close()
+
+
+def _cursor_frames(cursors: dict, which) -> list:
+    return [pack_frame(CURSOR, pack(">16sQ", each, cursors[each])) for each in sorted(which)]

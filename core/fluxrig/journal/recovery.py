@@ -1,7 +1,7 @@
 """Finds out where a journal ends that was not closed in order. Needed once, when it is opened."""
 
 from fluxrig.compat import TYPE_CHECKING
-from fluxrig.errors import FluxError, RemoteError
+from fluxrig.errors import FluxError
 from fluxrig.journal.frames import NO_HEAD, NO_TAIL, STUB, Segment, Tail, first_of, segment_name
 from fluxrig.journal.scan import Scan
 from fluxrig.journal.window import read_header
@@ -14,7 +14,7 @@ class Recovery:
     """What a journal held when it was opened.
 
     journal   its id; b"" for a new one
-    position  of the last message; head: of the chain there
+    position  of the last message; head: of the chain there; time: Unix ns of the last link
     segments  `Segment`s, oldest first
     before    `Tail` of the segment before the last one, as the header of that says
     empty     `first` of a segment after them that has cursors and no message, to be replaced; 0 when there is none
@@ -28,6 +28,7 @@ class Recovery:
         self.journal = b""
         self.position = 0
         self.head = NO_HEAD
+        self.time = 0
         self.segments: list = []
         self.before = NO_TAIL
         self.empty = 0
@@ -66,7 +67,8 @@ async def _read_stub(volume, names: list, found: Recovery) -> None:
 
     try:
         stub = await read_stub(volume)
-    except RemoteError as exc:
+    except FluxError as exc:
+        # Damaged, or a bad place on the medium: that must not keep the Rack from archiving for good.
         found.notes.append(f"{STUB}: {exc}: where the journal began is not known any more")
         return
     found.journal = stub.journal
@@ -121,7 +123,7 @@ async def _is_end(volume, found: Recovery) -> bool:
         found.journal = scan.header.journal
         return True
     last.end = scan.end
-    found.position, found.head = scan.position, scan.head
+    found.position, found.head, found.time = scan.position, scan.head, scan.time
     found.kept, found.dropped = scan.loose, found.dropped + scan.torn
     if scan.header is not None:
         found.before = Tail(scan.header.previous, scan.header.previous_end, scan.header.previous_head)

@@ -115,12 +115,12 @@ async def remove(journal, segment, last: int) -> None:
 
 
 async def _ranges(journal) -> list:
-    """Those of the stub. Where the medium has spoilt it, the newest one, which the journal knows, is what is left."""
+    """Those of the stub. Where it cannot be read, the newest one, which the journal knows, is what is left."""
     if journal.removed is None:
         return []
     try:
         return (await read_stub(journal.volume)).ranges
-    except RemoteError:
+    except FluxError:
         return [journal.removed]
 
 

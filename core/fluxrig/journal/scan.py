@@ -74,6 +74,7 @@ class Scan:
     header    its `Header`, None when that is not readable
     position  of the last whole message; head: of the chain there
     end       bytes that count; torn: bytes after them that are not zero
+    time      of the last link (Unix ns), of the header where there is none
     loose     messages and cursors after the last link: whole, and not confirmed by one
     sealed    it ends with a seal
     cursors   {id: position}
@@ -85,6 +86,7 @@ class Scan:
         self.first = first
         self.position = first - 1
         self.head = bytes(DIGEST)
+        self.time = 0
         self.end = 0
         self.torn = 0
         self.loose = 0
@@ -114,6 +116,7 @@ class Scan:
         self.header, frame = await self._window.header()
         if self.header is not None:
             self.head = sha256(frame).digest()
+            self.time = self.header.created
             self.end = len(frame)
             self._begin_group()
 
@@ -141,6 +144,7 @@ class Scan:
         if self._group.digest() != head or position != self.position:
             self.damage.append(Damage(self._begun, self.position, position + 1))
         self.position = position
+        self.time = time
         self.head = head
         self.sealed = kind == SEAL
         self._begin_group()
