@@ -18,10 +18,11 @@ from fluxrig.journal.journal import Journal
 from fluxrig.journal.retention import DROP_OLDEST, Limits, retain
 from fluxrig_ports.cpython.volume import FolderVolume
 from fluxrig_ports.memory import MemoryHost, MemoryVolume
-from fluxrig_tooling.archive import check
 from fluxrig_tooling.archive.anchor import Anchor
-from fluxrig_tooling.archive.entries import Archive
-from fluxrig_tooling.archive.findings import Checked, Task
+from fluxrig_tooling.archive.check import check_chain
+from fluxrig_tooling.archive.entries import ArchiveReader
+from fluxrig_tooling.archive.findings import Checked, CheckTask
+from fluxrig_tooling.archive.records import check_records
 from fluxrig_tooling.archive.verify import Report, verify
 from tests.peers import journal_format as fmt
 from tests.peers.archived import message, wire
@@ -144,7 +145,7 @@ def test_what_the_journal_writes_verifies_for_both(script: list[tuple[str, Any]]
     assert all(answer.result == "confirmed" for answer in report.answers if answer.anchor.position > removed)
     with tempfile.TemporaryDirectory() as folder:
         fmt.save(files, Path(folder))
-        archive = Archive(Path(folder))
+        archive = ArchiveReader(Path(folder))
         assert {each.position: each.body for each in archive.entries()} == found.records
         assert archive.damage.count == 0
 
@@ -187,21 +188,22 @@ def test_what_retention_removes_beside_a_verification_is_no_problem(tmp_path: Pa
     assert report.position == archive.journal.durable
 
 
-def test_a_segment_that_goes_while_its_records_are_looked_at_is_no_problem(tmp_path: Path, monkeypatch):
+def test_a_segment_that_goes_while_its_records_are_looked_at_is_no_problem(tmp_path: Path):
     archive = Fading(tmp_path)
-    walk = check._walk
-    walked: list[str] = []
+    checked: list[str] = []
 
-    def walked_and_gone(task: Task, result: Checked) -> None:
-        walk(task, result)
-        walked.append(task.name)
-        if len(walked) == 1:
+    def checked_while_it_goes(task: CheckTask) -> Checked:
+        result = check_chain(task)
+        checked.append(task.name)
+        if len(checked) == 1:
             archive.remove(1)
+        if not result.gone:
+            check_records(task, result)
+        return result
 
-    monkeypatch.setattr(check, "_walk", walked_and_gone)
-    report = verify(tmp_path, records=True)
+    report = verify(tmp_path, records=True, check=checked_while_it_goes)
     assert report.problems == [] and report.segments == archive.count - 1
-    assert len(walked) == archive.count
+    assert len(checked) == archive.count
 
 
 def test_verifying_and_reading_beside_a_writing_journal(tmp_path: Path):
@@ -235,7 +237,7 @@ def test_verifying_and_reading_beside_a_writing_journal(tmp_path: Path):
             assert report.problems == []
             assert report.position >= last
             last = report.position
-            positions = [each.position for each in Archive(folder).entries()]
+            positions = [each.position for each in ArchiveReader(folder).entries()]
             assert positions == list(range(positions[0], positions[-1] + 1))
             assert positions[-1] >= last
     finally:
@@ -279,6 +281,6 @@ def test_who_follows_sees_what_a_restart_puts_in_the_place_of_a_segment_without_
             shown.append(entry.position)
 
     fmt.save({fmt.name(1): b""}, tmp_path)
-    following = Archive(tmp_path).follow()
+    following = ArchiveReader(tmp_path).follow()
     asyncio.run(run())
     assert shown == list(range(1, 23))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from click.testing import CliRunner
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fluxrig_tooling.archive import check as check_module
-from fluxrig_tooling.archive.verify import Report, verify
+from fluxrig_tooling.archive.check import check
+from fluxrig_tooling.archive.verify import Check, Report, verify
 from fluxrig_tooling.cli.main import main
 from tests.peers import journal_format as fmt
 from tests.peers.archived import filled, message, wire
@@ -60,10 +61,10 @@ def written(script: list) -> Writer:
     return writer
 
 
-def verified(files: dict[str, bytes], records: bool = False) -> Report:
+def verified(files: dict[str, bytes], records: bool = False, check: Check = check) -> Report:
     with tempfile.TemporaryDirectory() as folder:
         fmt.save(files, Path(folder))
-        return verify(Path(folder), records=records)
+        return verify(Path(folder), records=records, check=check)
 
 
 @EXAMPLES
@@ -89,12 +90,8 @@ def test_what_the_independent_writer_writes_verifies(script: list):
 def test_the_size_of_the_window_does_not_matter(script: list, window: int):
     files = written(script).all_files()
     whole = verified(files)
-    before = check_module.WINDOW
-    check_module.WINDOW = window + 1100  # a header is read at once
-    try:
-        assert replace(verified(files), folder=whole.folder) == whole
-    finally:
-        check_module.WINDOW = before
+    small = partial(check, window=window + 1100)  # a header is read at once
+    assert replace(verified(files, check=small), folder=whole.folder) == whole
 
 
 def sealed() -> Writer:

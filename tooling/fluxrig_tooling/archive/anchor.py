@@ -16,6 +16,7 @@ from typing import Any
 
 from fluxrig.errors import LocalError
 from fluxrig.journal.frames import DIGEST
+from fluxrig_tooling.archive.findings import ChainLink
 
 MAX_FILE = 64 << 20
 """Bytes of a file with checkpoints; each is about 250 long."""
@@ -37,8 +38,9 @@ class Anchor:
     time: int
 
     @property
-    def link(self) -> tuple[int, bytes, int]:
-        return self.position, self.head, self.time
+    def link(self) -> ChainLink:
+        """The link that it says is there."""
+        return ChainLink(self.position, self.head, self.time)
 
     def as_dict(self) -> dict[str, Any]:
         return {

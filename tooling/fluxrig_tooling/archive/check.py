@@ -15,11 +15,12 @@ from hashlib import sha256
 from io import FileIO
 from itertools import count
 from struct import Struct, error, pack
+from typing import Any
 from zlib import crc32
 
 from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import CURSOR, CURSOR_SIZE, FRAME, LINK, LINK_SIZE, MAX_HEADER, MESSAGE, SEAL
-from fluxrig_tooling.archive.findings import Checked, Problem, Task
+from fluxrig_tooling.archive.findings import ChainLink, Checked, CheckTask, Problem
 from fluxrig_tooling.archive.segments import chunks, opened, unpack_header
 from fluxrig_tooling.archive.strides import BATCH, Strides
 
@@ -34,26 +35,22 @@ _SEAL = SEAL << 8
 _LINKS = {kind << 8: crc32(pack(">I", kind << 24 | LINK_SIZE - FRAME)) for kind in (LINK, SEAL)}  # CRC of its head
 _BEYOND = -1  # the frame begins behind the window
 _SMALL_GROUP = 4096  # bytes that are copied in less time than the hash is called again
-_strides = Strides()  # of this process
+_STRIDES = Strides()  # of this process
 _head_at = Struct(">HH").unpack_from
 _link_at = Struct(">IQQ32s").unpack_from  # from the CRC on
 _tail_of = Struct(">BQQ").pack
 
 
-def check(task: Task) -> Checked:
-    """Check the segment of `task`. Raises nothing: what is wrong is the result's `problem`, the first one."""
+def check(task: CheckTask, strides: Strides = _STRIDES, window: int = WINDOW) -> Checked:
+    """Check the segment of `task`. Raises nothing: what is wrong is the result's `problem`, the first one.
+
+    `strides` learns the lengths of its messages; by default all segments teach the same one. `window`: bytes that are
+    read at once, 2 KiB or more.
+    """
     attempts = 10 if task.is_last else 1
     before = None
     for _ in range(attempts):
-        result = Checked(position=task.first - 1)
-        try:
-            _walk(task, result)
-        except FileNotFoundError:
-            result.gone = True
-        except FluxError as exc:
-            result.problem = Problem(task.name, result.position + 1, result.end, str(exc))
-        except OSError as exc:
-            result.problem = Problem(task.name, result.position + 1, result.end, f"cannot be read: {exc.strerror}")
+        result = check_chain(task, strides, window)
         # A Rack may have been writing while this was read. What is damaged looks the same again.
         if result.problem is None or result.problem == before:
             break
@@ -65,40 +62,62 @@ def check(task: Task) -> Checked:
     return result
 
 
-def _walk(task: Task, result: Checked) -> None:
-    from fluxrig_tooling.archive.locate import judge
+def check_chain(task: CheckTask, strides: Strides = _STRIDES, window: int = WINDOW) -> Checked:
+    """Check the segment's chain alone, and once. Arguments and result as those of `check`."""
+    result = Checked(first=task.first, position=task.first - 1)
+    try:
+        with opened(task.path) as file:
+            result.problem = _problem(file, task, result, strides, window)
+    except FileNotFoundError:
+        result.gone = True
+    except FluxError as exc:
+        result.problem = Problem(task.name, result.position + 1, result.end, str(exc))
+    except OSError as exc:
+        result.problem = Problem(task.name, result.position + 1, result.end, f"cannot be read: {exc.strerror}")
+    return result
 
-    with opened(task.path) as file:
-        size = os.fstat(file.fileno()).st_size
-        window = _Window(file, size if task.end is None else min(task.end, size))
-        try:
-            unpack_header(bytes(window.view[: FRAME + MAX_HEADER]))
-        except RemoteError as exc:
-            _miss_header(file, task, result, bytes(window.view[: FRAME + MAX_HEADER]), exc)
-            return
-        if not _follow(window, task, result):
-            judge(file, task, result)
-        elif result.sealed:
-            _end_sealed(file, task, result)
-        elif task.end is not None:
-            result.ignored = size - result.end
+
+def _problem(file: FileIO, task: CheckTask, result: Checked, strides: Strides, window_size: int) -> Problem | None:
+    """Go over the segment, and take into `result` what it holds. Returns what is wrong with it, if anything is."""
+    size = os.fstat(file.fileno()).st_size
+    window = _Window(file, size if task.end is None else min(task.end, size), window_size)
+    beginning = bytes(window.view[: FRAME + MAX_HEADER])
+    try:
+        unpack_header(beginning)
+    except RemoteError as exc:
+        return _without_header(file, task, result, beginning, exc)
+    walk = _Walk(window, task, result, strides)
+    try:
+        fits = walk.run()
+    finally:
+        if result.position >= task.first:
+            result.link = ChainLink(result.position, result.head, result.time)
+    if not fits:
+        from fluxrig_tooling.archive.locate import judge
+
+        return judge(file, task, result)
+    if result.sealed:
+        return _behind_seal(file, task, result)
+    if task.end is not None:
+        result.ignored = size - result.end
+    return None
 
 
 class _Window:
     """The part of a segment that is in RAM: `view` begins at its byte `base`, and `unread` bytes of it follow."""
 
-    def __init__(self, file: FileIO, limit: int):
+    def __init__(self, file: FileIO, limit: int, size: int):
         self._file = file
-        self._buffer = memoryview(bytearray(WINDOW))
+        self._buffer = memoryview(bytearray(size))
         self.base = 0
-        self.view = self._buffer[: file.readinto(self._buffer[: min(WINDOW, limit)])]
+        self.view = self._buffer[: file.readinto(self._buffer[: min(size, limit)])]
         self.unread = limit - len(self.view)
 
     def move(self, pos: int) -> int:
         """Go on: what is before `pos` goes, which may be behind the end. Returns where it is then."""
         rest = bytes(self.view[pos:])
         self._buffer[: len(rest)] = rest
-        got = self._file.readinto(self._buffer[len(rest) : min(WINDOW, len(rest) + self.unread)])
+        got = self._file.readinto(self._buffer[len(rest) : len(rest) + self.unread])
         self.unread = self.unread - got if got else 0  # the file may have become shorter
         self.base += len(self.view) - len(rest)
         pos = max(pos - len(self.view), 0)
@@ -106,23 +125,37 @@ class _Window:
         return pos
 
 
-def _follow(window: _Window, task: Task, result: Checked) -> bool:
-    """Go from link to link. `result` is what the last fitting one says; False when something else comes after it."""
-    view = window.view
-    start = pos = FRAME + int.from_bytes(view[1:4], "big")  # of the group, and of the frame, in the window
-    head = sha256(view[:pos]).digest()
-    end, linked, links, first_time, last_time = pos, task.first - 1, 0, 0, 0  # of the last link
-    group = None  # the hash, once part of the group has left the window
-    position = single = linked  # from `single` on, messages were taken in single steps
-    wanted = {anchor[0] for anchor in task.anchors}
-    stride = _strides.match
-    try:
+class _Walk:
+    """The way through a segment from link to link. `result` has what the last one says that fits.
+
+    start    the first frame of the group, as far as it is in the window
+    group    the hash, once part of the group has left the window
+    single   from this position on, messages of the group were taken in single steps
+    """
+
+    def __init__(self, window: _Window, task: CheckTask, result: Checked, strides: Strides):
+        self._window = window
+        self._task = task
+        self._result = result
+        self._strides = strides
+        self._anchors = frozenset(task.anchors)
+        self._view = window.view
+        self._start = FRAME + int.from_bytes(self._view[1:4], "big")
+        self._group: Any = None
+        self._single = result.position
+        result.head = sha256(self._view[: self._start]).digest()
+        result.end = self._start
+
+    def run(self) -> bool:
+        """Go to the end. False when something else comes after a link."""
+        view, pos, position = self._view, self._start, self._single
+        stride = self._strides.match
         while True:
             if stride is not None:
                 while match := stride(view, pos):
                     pos = match.end()
                     position += BATCH
-                single = position
+                self._single = position
             try:
                 # It goes on where the loop before has stopped, one too far.
                 for position in count(position + 1):  # noqa: B007, B020
@@ -134,35 +167,13 @@ def _follow(window: _Window, task: Task, result: Checked) -> bool:
                 kind = _BEYOND
             position -= 1
             if kind in _LINKS and length == LINK_SIZE - FRAME and pos + LINK_SIZE <= len(view):
-                crc, said, time, said_head = _link_at(view, pos + 4)
-                tail = _tail_of(kind >> 8, said, time)
-                if group is None and pos - start < _SMALL_GROUP:
-                    digest = sha256(b"".join((head, view[start:pos], tail))).digest()
-                else:
-                    group = group or sha256(head)
-                    group.update(view[start:pos])
-                    group.update(tail)
-                    digest = group.digest()
-                    group = None
-                if digest != said_head or said != position:
+                if not self._take_link(kind, pos, position):
                     return False
-                if crc32(view[pos + FRAME : pos + LINK_SIZE], _LINKS[kind]) != crc:
-                    return False
-                if position - single >= 2 * BATCH and window.base + start == end:
-                    _strides.after_group(view, start, pos, position - single)
-                    stride = _strides.match
-                start = pos = pos + LINK_SIZE
-                head, end, linked, links = said_head, window.base + pos, position, links + 1
-                if time < last_time:
-                    _note_back(result, position, last_time, time)
-                last_time = time
-                first_time = first_time or time
-                single = position
-                if position in wanted and (position, head, time) in task.anchors:
-                    result.found.append((position, head, time))
                 if kind == _SEAL:
-                    result.sealed = True
+                    self._result.sealed = True
                     return True
+                pos += LINK_SIZE
+                stride = self._strides.match
             elif kind >> 8 == MESSAGE:
                 pos += ((kind & 0xFF) << 16 | length) + FRAME
                 position += 1
@@ -170,44 +181,82 @@ def _follow(window: _Window, task: Task, result: Checked) -> bool:
                 pos += CURSOR_SIZE
             elif kind != _BEYOND and (kind not in _LINKS or length != LINK_SIZE - FRAME):
                 return False
-            elif window.unread:
-                # What is hashed leaves the window; of a frame that is not whole in it, the beginning stays.
-                group = group or sha256(head)
-                group.update(view[start:pos])
-                pos = window.move(pos)
-                view, start = window.view, 0
+            elif self._window.unread:
+                pos = self._move(pos)
+                view = self._view
             else:
-                return end == window.base + len(view) == (task.end or end)
-    finally:
-        result.head, result.end, result.position, result.links = head, end, linked, links
-        result.first_time, result.time, result.link_end = first_time, last_time, end
-        result.messages = linked - task.first + 1
-        if linked >= task.first:
-            result.link = linked, head, last_time
+                return self._ends_with_link()
+
+    def _take_link(self, kind: int, pos: int, position: int) -> bool:
+        """The link at `pos`, behind the message at `position`. False when it does not fit."""
+        view, start, result = self._view, self._start, self._result
+        crc, said, time, head = _link_at(view, pos + 4)
+        tail = _tail_of(kind >> 8, said, time)
+        if self._group is None and pos - start < _SMALL_GROUP:
+            digest = sha256(b"".join((result.head, view[start:pos], tail))).digest()
+        else:
+            group = self._hash_up_to(pos)
+            group.update(tail)
+            digest = group.digest()
+            self._group = None
+        if digest != head or said != position:
+            return False
+        if crc32(view[pos + FRAME : pos + LINK_SIZE], _LINKS[kind]) != crc:
+            return False
+        if position - self._single >= 2 * BATCH and self._window.base + start == result.end:
+            self._strides.after_group(view, start, pos, position - self._single)
+        self._start = pos + LINK_SIZE
+        self._single = position
+        if time < result.time:
+            result.backwards += 1
+            result.first_back = result.first_back or (position, result.time, time)
+        if self._anchors and (position, head, time) in self._anchors:
+            result.found.append(ChainLink(position, head, time))
+        result.position = position
+        result.head = head
+        result.time = time
+        if not result.first_time:
+            result.first_time = time
+        result.end = self._window.base + pos + LINK_SIZE
+        result.links += 1
+        return True
+
+    def _hash_up_to(self, pos: int) -> Any:
+        """The hash of the group up to there."""
+        self._group = self._group or sha256(self._result.head)
+        self._group.update(self._view[self._start : pos])
+        return self._group
+
+    def _move(self, pos: int) -> int:
+        """What is hashed leaves the window; of a frame that is not whole in it, the beginning stays. Returns where it
+        is then."""
+        self._hash_up_to(pos)
+        pos = self._window.move(pos)
+        self._view = self._window.view
+        self._start = 0
+        return pos
+
+    def _ends_with_link(self) -> bool:
+        end = self._result.end
+        return end == self._window.base + len(self._view) == (self._task.end or end)
 
 
-def _miss_header(file: FileIO, task: Task, result: Checked, data: bytes, exc: RemoteError) -> None:
+def _without_header(file: FileIO, task: CheckTask, result: Checked, data: bytes, exc: RemoteError) -> Problem | None:
     from fluxrig_tooling.archive.locate import is_begun, torn_bytes
 
     if task.is_last and is_begun(file, data):
         result.torn = torn_bytes(file, 0)
-    else:
-        result.problem = Problem(task.name, task.first, exc.fields.get("offset", 0), str(exc))
+        return None
+    return Problem(task.name, task.first, exc.fields.get("offset", 0), str(exc))
 
 
-def _note_back(result: Checked, position: int, before: int, after: int) -> None:
-    result.backwards += 1
-    result.first_back = result.first_back or (position, before, after)
-
-
-def _end_sealed(file: FileIO, task: Task, result: Checked) -> None:
+def _behind_seal(file: FileIO, task: CheckTask, result: Checked) -> Problem | None:
     """Behind a seal there is nothing but room that was reserved."""
     if task.end is not None and task.end != result.end:
         reason = f"the seal ends the segment here, and the segment after it says {task.end} bytes of it count"
-        result.problem = Problem(task.name, result.position, result.end, reason)
-        return
+        return Problem(task.name, result.position, result.end, reason)
     for at, data in chunks(file, result.end):
         if data.strip(b"\0"):
             byte = at + len(data) - len(data.lstrip(b"\0"))
-            result.problem = Problem(task.name, result.position, byte, "bytes follow the seal, which is the end")
-            return
+            return Problem(task.name, result.position, byte, "bytes follow the seal, which is the end")
+    return None

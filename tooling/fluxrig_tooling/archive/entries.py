@@ -16,10 +16,10 @@ from fluxrig.journal.frames import FRAME, LINK, LINK_SIZE, SEAL
 from fluxrig.journal.window import frame_is_whole
 from fluxrig.msg import FluxMsg
 from fluxrig_tooling.archive.check import check
-from fluxrig_tooling.archive.findings import Problem, Task
+from fluxrig_tooling.archive.findings import CheckTask, Problem
 from fluxrig_tooling.archive.records import records
 from fluxrig_tooling.archive.segments import (
-    Segment,
+    SegmentFile,
     header_or_none,
     opened,
     read_at,
@@ -35,7 +35,7 @@ TO_THE_END = 1 << 62
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchivedMessage:
     """A message as it was archived: `body` is its bytes, which begin in the record at `byte` of `segment`."""
 
     position: int
@@ -57,7 +57,7 @@ class Damage:
             self.problems.append(problem)
 
 
-class Archive:
+class ArchiveReader:
     """Reads the archive in `folder`. LocalError when there is none. What is damaged is left out, and in `damage`."""
 
     def __init__(self, folder: Path):
@@ -85,12 +85,12 @@ class Archive:
         if not self._found:
             return 0
         last = self._found[-1]
-        checked = check(Task(last.path, last.first))
+        checked = check(CheckTask(last.path, last.first))
         return checked.position if not checked.gone else last.first - 1
 
     def entries(
         self, since: int = 0, needles: Sequence[bytes] = (), progress: Callable[[int], None] | None = None
-    ) -> Iterator[Entry]:
+    ) -> Iterator[ArchivedMessage]:
         """The messages from the position `since` on. With `needles`, only those with one of them in their bytes.
 
         `progress` is called with the bytes of each segment that is done.
@@ -102,7 +102,7 @@ class Archive:
             if progress:
                 progress(size_of(segment.path))
 
-    def follow(self, since: int = 0) -> Iterator[Entry | None]:
+    def follow(self, since: int = 0) -> Iterator[ArchivedMessage | None]:
         """The messages from the position `since` on, without end. None each time that all were read: wait then."""
         segment = self._found[-1] if self._found else None
         for found in self._found:
@@ -131,7 +131,7 @@ class Archive:
                     continue
             yield None
 
-    def message(self, entry: Entry) -> FluxMsg | None:
+    def message(self, entry: ArchivedMessage) -> FluxMsg | None:
         """The message in `entry`; None, noted in `damage`, when it is none."""
         try:
             return self._codec.decode(entry.body)
@@ -141,8 +141,8 @@ class Archive:
             return None
 
     def _of(
-        self, segment: Segment, end: int, since: int, needles: Sequence[bytes], byte: int = 0, first: int = 0
-    ) -> Iterator[Entry]:
+        self, segment: SegmentFile, end: int, since: int, needles: Sequence[bytes], byte: int = 0, first: int = 0
+    ) -> Iterator[ArchivedMessage]:
         if not byte and end and header_or_none(segment.path) is None and segment.path.exists():
             self.damage.add(Problem(segment.name, segment.first, 0, "the header is damaged"))
         try:
@@ -151,13 +151,13 @@ class Archive:
                     reason = "the record is damaged, and left out"
                     self.damage.add(Problem(segment.name, position, at, reason))
                 elif not needles or any(needle in body for needle in needles):
-                    yield Entry(position, segment.name, at, body)
+                    yield ArchivedMessage(position, segment.name, at, body)
         except FileNotFoundError:
             pass  # retention was faster
         except LocalError as exc:
             self.damage.add(Problem(segment.name, segment.first, 0, str(exc)))
 
-    def _end(self, segment: Segment, following: Segment | None) -> int:
+    def _end(self, segment: SegmentFile, following: SegmentFile | None) -> int:
         """How many bytes of the segment are to be read."""
         if following is not None:
             try:
@@ -165,8 +165,8 @@ class Archive:
             except (FileNotFoundError, FluxError):
                 return TO_THE_END
             return header.previous_end if header.previous == segment.first else TO_THE_END
-        checked = check(Task(segment.path, segment.first))
-        return checked.link_end if checked.problem is None else TO_THE_END
+        checked = check(CheckTask(segment.path, segment.first))
+        return checked.end if checked.problem is None else TO_THE_END
 
 
 def wait() -> None:
@@ -174,7 +174,7 @@ def wait() -> None:
     time.sleep(POLL_S)
 
 
-def _before(segment: Segment, byte: int) -> bytes | None:
+def _before(segment: SegmentFile, byte: int) -> bytes | None:
     """The link that ends at `byte`; None when the segment is not there any more."""
     try:
         with opened(segment.path) as file:
@@ -183,7 +183,7 @@ def _before(segment: Segment, byte: int) -> bytes | None:
         return None
 
 
-def _last_link(segment: Segment, begin: int) -> int:
+def _last_link(segment: SegmentFile, begin: int) -> int:
     """The byte behind the last link that stands after the byte `begin`, which is that of a record; `begin` if none."""
     end = begin
     try:

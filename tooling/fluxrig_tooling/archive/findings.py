@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from fluxrig_tooling.archive.segments import Removed
+from fluxrig.journal.removal import RemovedRange
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,27 @@ class Problem:
         return f"{self.segment}, position {self.position}, byte {self.byte}: {self.reason}"
 
 
+class ChainLink(NamedTuple):
+    """A link of the chain: its head after `position`, and the Unix ns at which it was written."""
+
+    position: int
+    head: bytes
+    time: int
+
+
 @dataclass(frozen=True)
-class Task:
+class CheckTask:
     """A segment to check.
 
     `end`: bytes of it that count, as the header after it says; None when that cannot be read, or there is none.
-    `is_last`: no segment follows, so a Rack may be writing it. `anchors`: (position, head, time) of links to look for.
+    `is_last`: no segment follows, so a Rack may be writing it. `anchors`: links to look for.
     """
 
     path: Path
     first: int
     end: int | None = None
     is_last: bool = True
-    anchors: tuple[tuple[int, bytes, int], ...] = ()
+    anchors: tuple[ChainLink, ...] = ()
     records: bool = False
 
     @property
@@ -45,13 +53,13 @@ class Task:
         return self.path.name
 
 
-@dataclass
+@dataclass(slots=True)
 class Checked:
     """What a segment holds. `position`, `head` and `end` are where what counts of it ends.
 
+    first         position of its first message, as its name has it
     time          of the last link, `first_time` of the first; 0 without one
-    link          (position, head, time) of the last link at a message of this segment
-    link_end      the byte behind the last link: what a reader may show of a segment that is being written
+    link          the last link at a message of this segment
     uncommitted   whole messages after it, in a last segment; torn: other bytes after them that are not zero
     ignored       bytes after `end` that count for nothing
     backwards     how often the time of a link is less than that of the one before, first_back: (position, from, to)
@@ -60,25 +68,29 @@ class Checked:
     noted         up to which position the messages of the archive itself say that it was removed; 0 if they do not
     """
 
+    first: int = 1
     position: int = 0
     head: bytes = b""
     end: int = 0
-    messages: int = 0
     links: int = 0
     sealed: bool = False
     first_time: int = 0
     time: int = 0
-    link: tuple[int, bytes, int] | None = None
-    link_end: int = 0
+    link: ChainLink | None = None
     uncommitted: int = 0
     torn: int = 0
     ignored: int = 0
     backwards: int = 0
     first_back: tuple[int, int, int] | None = None
-    found: list[tuple[int, bytes, int]] = field(default_factory=list)
+    found: list[ChainLink] = field(default_factory=list)
     gone: bool = False
     noted: int = 0
     problem: Problem | None = None
+
+    @property
+    def messages(self) -> int:
+        """How many there are up to `position`."""
+        return self.position - self.first + 1
 
 
 @dataclass
@@ -97,16 +109,16 @@ class Extent:
     groups: int = 0
     bytes: int = 0
     uncommitted: int = 0
-    removed: tuple[Removed, ...] = ()
+    removed: list[RemovedRange] = field(default_factory=list)
 
-    def add(self, first: int, checked: Checked) -> None:
-        """Take the next segment, whose first position is `first`."""
+    def add(self, checked: Checked) -> None:
+        """Take the next segment."""
         self.segments += 1
         self.sealed += checked.sealed
         self.groups += checked.links
         self.bytes += checked.end
-        self.first = self.first or first
+        self.first = self.first or checked.first
         self.first_time = self.first_time or checked.first_time
         self.uncommitted = checked.uncommitted
         if checked.link:
-            _, self.head, self.time = checked.link
+            self.head, self.time = checked.link.head, checked.link.time

@@ -8,7 +8,7 @@ from pathlib import Path
 from fluxrig.errors import FluxError, LocalError
 from fluxrig_tooling.archive.anchor import Anchor
 from fluxrig_tooling.archive.check import check
-from fluxrig_tooling.archive.findings import Task
+from fluxrig_tooling.archive.findings import CheckTask
 from fluxrig_tooling.archive.segments import opened, placed, read_header, segments
 
 
@@ -28,14 +28,13 @@ def last_checkpoint(folder: Path) -> Anchor:
     for each in reversed(list(placed(segments(folder)))):
         # What this prints must not be undone by a power cut a moment later.
         _force(each.segment.path)
-        checked = check(Task(each.segment.path, each.segment.first, each.end, each.is_last))
+        checked = check(CheckTask(each.segment.path, each.segment.first, each.end, each.is_last))
         if checked.problem:
             raise LocalError(f"{checked.problem}")
         if checked.link:
-            position, head, time = checked.link
             try:
                 header = read_header(each.segment.path)
             except (FileNotFoundError, FluxError) as exc:
                 raise LocalError(f"{each.segment.name}: {exc}") from exc
-            return Anchor(header.machine, header.journal, position, head, time)
+            return Anchor(header.machine, header.journal, *checked.link)
     raise LocalError(f"nothing is committed in {folder} yet")

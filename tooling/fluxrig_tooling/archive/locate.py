@@ -7,7 +7,6 @@ import re
 from hashlib import sha256
 from io import FileIO
 from struct import pack
-from typing import Any
 
 from fluxrig.journal.frames import (
     CURSOR,
@@ -23,7 +22,7 @@ from fluxrig.journal.frames import (
     unpack_link,
 )
 from fluxrig.journal.window import frame_is_whole
-from fluxrig_tooling.archive.findings import Checked, Problem, Task
+from fluxrig_tooling.archive.findings import Checked, CheckTask, Problem
 from fluxrig_tooling.archive.segments import chunks, read_at
 
 _LINK = re.compile(rb"[LS]\x00\x00" + re.escape(bytes([LINK_SIZE - FRAME])))
@@ -34,39 +33,118 @@ CHANGED = "its CRC does not fit: bytes of this record were changed"
 CHANGED_LINK = "its CRC does not fit: bytes of the link after this position were changed"
 
 
-def judge(file: FileIO, task: Task, result: Checked) -> None:
-    """Say in `result` what is the matter with what comes after the last link that fits, where `result` stands.
+def judge(file: FileIO, task: CheckTask, result: Checked) -> Problem | None:
+    """What is the matter with what comes after the last link that fits, where `result` stands, if anything is.
 
-    It may be that nothing is: the group at the end of a segment that was left, or that is still being written.
+    It may be that nothing is: the group at the end of a segment that was left, or that is still being written. What of
+    it counts is taken into `result`.
     """
-    found = _look(file, task, result, result.end, result.position)
-    if found:
-        result.problem = Problem(task.name, *found)
+    return _Group(file, task, result).judge()
 
 
-def _look(file: FileIO, task: Task, result: Checked, byte: int, position: int) -> tuple[int, int, str] | None:
-    """(position, byte, reason) of what is wrong, if anything is."""
-    size = os.fstat(file.fileno()).st_size
-    limit = size if task.end is None else min(task.end, size)
-    begin, before = byte, position
-    group = sha256(result.head)
-    while byte < limit:
-        frame, reason = _frame_at(file, byte, limit)
-        if reason:
-            return _at_fault(file, task, result, (byte, position, before, limit), frame, reason, group)
-        kind = frame[0]
-        if kind in (LINK, SEAL):
-            said, time, head = unpack_link(frame[FRAME:])
-            group.update(link_tail(kind, said, time))
-            if said != position:
-                return before + 1, begin, f"the link says position {said}, and its records count to {position}"
-            if group.digest() != head:
-                return before + 1, begin, _rewritten(before + 1, position)
-            return before + 1, begin, "the file changed while it was read: try again"
-        group.update(frame)
-        position += kind == MESSAGE
-        byte += len(frame)
-    return _at_end(task, result, (byte, position, before, size), group)
+class _Group:
+    """The records after the last link that fits, gone over up to `byte`. `position`: of the last message before it."""
+
+    def __init__(self, file: FileIO, task: CheckTask, result: Checked):
+        self.file = file
+        self.task = task
+        self.result = result
+        self.size = os.fstat(file.fileno()).st_size
+        self.limit = self.size if task.end is None else min(task.end, self.size)
+        self.byte = result.end
+        self.position = result.position
+        self.hash = sha256(result.head)
+
+    def judge(self) -> Problem | None:
+        while self.byte < self.limit:
+            frame, reason = _frame_at(self.file, self.byte, self.limit)
+            if reason:
+                return self._at_fault(frame, reason)
+            if frame[0] in (LINK, SEAL):
+                return self._at_link(frame)
+            self.hash.update(frame)
+            self.position += frame[0] == MESSAGE
+            self.byte += len(frame)
+        return self._at_end()
+
+    def _problem(self, position: int, byte: int, reason: str) -> Problem:
+        return Problem(self.task.name, position, byte, reason)
+
+    def _at_link(self, frame: bytes) -> Problem:
+        """Every record is whole, and the link after them does not fit: one of them is not what was written."""
+        first = self.result.position + 1
+        said, time, head = unpack_link(frame[FRAME:])
+        self.hash.update(link_tail(frame[0], said, time))
+        if said != self.position:
+            reason = f"the link says position {said}, and its records count to {self.position}"
+        elif self.hash.digest() != head:
+            reason = _rewritten(first, self.position)
+        else:
+            reason = "the file changed while it was read: try again"
+        return self._problem(first, self.result.end, reason)
+
+    def _at_fault(self, frame: bytes, reason: str) -> Problem | None:
+        """`frame` is no whole record, for this `reason`, or was not written to its end yet."""
+        task, byte = self.task, self.byte
+        if task.end is not None and self.limit < task.end and byte + FRAME > self.limit:
+            reason = _ends_early(task.end)
+        elif self._is_unfinished(frame):
+            self.result.uncommitted = self.position - self.result.position
+            self.result.torn = torn_bytes(self.file, byte)
+            return None
+        # A link stands at the last position of its group, a record at the next one.
+        if _kind_before(self.file, byte, frame) in (LINK, SEAL):
+            return self._problem(self.position, byte, reason.replace(CHANGED, CHANGED_LINK))
+        return self._problem(self.position + 1, byte, reason)
+
+    def _is_unfinished(self, frame: bytes) -> bool:
+        """Whether this is where a power cut, or a look at the wrong moment, has ended what was being written."""
+        if self.task.is_last and _is_torn(self.file, self.result.end, self.byte, frame):
+            return True
+        if not self.task.is_last and self.task.end is not None:
+            return False
+        return not self._is_changed_link() and link_after(self.file, self.byte + 1) is None
+
+    def _is_changed_link(self) -> bool:
+        """Whether a link stands at `byte` that was once whole.
+
+        A link that a power cut has torn is the beginning of the right one, and then zeros or nothing.
+        """
+        link = read_at(self.file, self.byte, LINK_SIZE)
+        size = LINK_SIZE - FRAME
+        looks_so = link[:1] in (b"L", b"S") and int.from_bytes(link[1:4], "big") == size
+        if len(link) < LINK_SIZE or not any(link):
+            return False
+        for kind in (LINK, SEAL):
+            frame = pack(">I", kind << 24 | size) + link[4:]
+            if frame_is_whole(frame):
+                return True
+            _, time, head = unpack_link(link[FRAME:])
+            digest = self.hash.copy()
+            digest.update(link_tail(kind, self.position, time))
+            if head == digest.digest():
+                return True
+            looks_so = looks_so and not digest.digest().startswith(head.rstrip(b"\0"))
+        return looks_so
+
+    def _at_end(self) -> Problem | None:
+        """All frames are whole up to the byte where the segment ends."""
+        task, result = self.task, self.result
+        if task.is_last:
+            result.uncommitted = self.position - result.position
+            return None
+        if task.end is not None and self.byte < task.end:
+            return self._problem(self.position + 1, self.byte, _ends_early(task.end))
+        # Confirmed by the header after it, as by a link of time 0.
+        self.hash.update(link_tail(LINK, self.position, 0))
+        result.head = self.hash.digest()
+        result.position, result.end = self.position, self.byte
+        result.ignored = self.size - self.byte
+        return None
+
+
+def _ends_early(end: int) -> str:
+    return f"the file ends here, and the segment after it says {end} bytes of it count"
 
 
 def _rewritten(first: int, last: int) -> str:
@@ -96,58 +174,12 @@ def _frame_at(file: FileIO, byte: int, limit: int) -> tuple[bytes, str]:
     return frame, "" if frame_is_whole(frame) else CHANGED
 
 
-def _at_fault(
-    file: FileIO, task: Task, result: Checked, where: tuple[int, int, int, int], frame: bytes, reason: str, group: Any
-) -> tuple[int, int, str] | None:
-    """What a place means that is no whole record."""
-    byte, position, before, limit = where
-    if task.end is not None and limit < task.end and byte + FRAME > limit:
-        reason = f"the file ends here, and the segment after it says {task.end} bytes of it count"
-    elif (task.is_last and _is_torn(file, result.end, byte, frame)) or (
-        (task.is_last or task.end is None)
-        and not (_is_changed_link(file, byte, position, group) or link_after(file, byte + 1) is not None)
-    ):
-        result.uncommitted = position - before
-        result.torn = torn_bytes(file, byte)
-        return None
-    # A link stands at the last position of its group, a record at the next one.
-    of_link = _kind_before(file, byte, frame) in (LINK, SEAL)
-    return (
-        (position if of_link else position + 1),
-        byte,
-        reason if not of_link else reason.replace(CHANGED, CHANGED_LINK),
-    )
-
-
 def _kind_before(file: FileIO, byte: int, frame: bytes) -> int:
     """What kind the frame had before it was changed: the one that its CRC fits, or else what it says."""
     if len(frame) < FRAME:
         return 0
     whole = frame[1:FRAME] + read_at(file, byte + FRAME, int.from_bytes(frame[1:4], "big"))
     return next((kind for kind in (MESSAGE, *_SIZES) if frame_is_whole(bytes([kind]) + whole)), frame[0])
-
-
-def _is_changed_link(file: FileIO, byte: int, position: int, group: Any) -> bool:
-    """Whether a link stands there that was once whole. `group` is the hash up to it.
-
-    A link that a power cut has torn is the beginning of the right one, and then zeros or nothing.
-    """
-    link = read_at(file, byte, LINK_SIZE)
-    size = LINK_SIZE - FRAME
-    looks_so = link[:1] in (b"L", b"S") and int.from_bytes(link[1:4], "big") == size
-    if len(link) < LINK_SIZE or not any(link):
-        return False
-    for kind in (LINK, SEAL):
-        frame = pack(">I", kind << 24 | size) + link[4:]
-        if frame_is_whole(frame):
-            return True
-        _, time, head = unpack_link(link[FRAME:])
-        digest = group.copy()
-        digest.update(link_tail(kind, position, time))
-        if head == digest.digest():
-            return True
-        looks_so = looks_so and not digest.digest().startswith(head.rstrip(b"\0"))
-    return looks_so
 
 
 def link_after(file: FileIO, byte: int) -> int | None:
@@ -198,20 +230,3 @@ def is_begun(file: FileIO, data: bytes) -> bool:
     if data and not any(data[:_SECTOR]) and _is_torn(file, 0, 0, data):
         return True
     return (not data or not data[0] or expected.startswith(written)) and link_after(file, 0) is None
-
-
-def _at_end(task: Task, result: Checked, where: tuple[int, int, int, int], group: Any) -> tuple[int, int, str] | None:
-    """All frames are whole up to the byte where the segment ends."""
-    byte, position, before, size = where
-    if task.is_last:
-        result.uncommitted = position - before
-        return None
-    if task.end is not None and byte < task.end:
-        return position + 1, byte, f"the file ends here, and the segment after it says {task.end} bytes of it count"
-    # Confirmed by the header after it, as by a link of time 0.
-    group.update(link_tail(LINK, position, 0))
-    result.head = group.digest()
-    result.messages += position - before
-    result.position, result.end = position, byte
-    result.ignored = size - byte
-    return None

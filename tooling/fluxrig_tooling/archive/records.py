@@ -12,7 +12,7 @@ from fluxrig.archive.marks import EVENT
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
 from fluxrig.journal.frames import CURSOR, FRAME, HEADER, LINK, MESSAGE, SEAL
-from fluxrig_tooling.archive.findings import Checked, Problem, Task
+from fluxrig_tooling.archive.findings import Checked, CheckTask, Problem
 from fluxrig_tooling.archive.segments import opened, read_at
 
 WINDOW = 1 << 20
@@ -76,7 +76,7 @@ def _may_begin(data: bytes, pos: int) -> bool:
     return pos >= len(data) or data[pos] == MESSAGE or data[pos] in _OTHERS
 
 
-def check_records(task: Task, result: Checked) -> None:
+def check_records(task: CheckTask, result: Checked) -> None:
     """Take into `result` the first record of the segment that is not whole, or no message; and what notes say."""
     codec = FastCodec()
     try:

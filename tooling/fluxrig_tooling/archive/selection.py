@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from fluxrig.errors import LocalError
 from fluxrig.msg import FluxMsg
-from fluxrig_tooling.archive.entries import Archive, Entry
+from fluxrig_tooling.archive.entries import ArchivedMessage, ArchiveReader
 from fluxrig_tooling.wording.units import parse_duration
 
 _BEGIN = b"\xaa\x62id\x50"
@@ -81,7 +81,7 @@ class Selection:
         """Whether nothing from here on is wanted."""
         return self.end.position is not None and position > self.end.position
 
-    def _may_take(self, entry: Entry) -> bool:
+    def _may_take(self, entry: ArchivedMessage) -> bool:
         """What the bytes of a message say about its time."""
         if self.begin.time is None and self.end.time is None:
             return True
@@ -98,7 +98,7 @@ class Selection:
         return (self.begin.time is None or ts >= self.begin.time) and (self.end.time is None or ts <= self.end.time)
 
     def messages(
-        self, archive: Archive, progress: Progress | None = None, until: int | None = None
+        self, archive: ArchiveReader, progress: Progress | None = None, until: int | None = None
     ) -> Iterator[tuple[int, FluxMsg]]:
         """(position, message) of all that is wanted, in order, up to and with the position `until`."""
         for entry in archive.entries(self.since, self.needles, progress):
@@ -108,7 +108,7 @@ class Selection:
             if msg is not None:
                 yield entry.position, msg
 
-    def message(self, archive: Archive, entry: Entry) -> FluxMsg | None:
+    def message(self, archive: ArchiveReader, entry: ArchivedMessage) -> FluxMsg | None:
         """The message of an entry, if it is wanted, its position aside."""
         msg = archive.message(entry) if self._may_take(entry) else None
         return msg if msg is not None and self._takes(msg) else None

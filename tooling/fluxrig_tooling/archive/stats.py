@@ -12,10 +12,10 @@ from fluxrig.archive.marks import EVENT
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
 from fluxrig_tooling.archive.check import check
-from fluxrig_tooling.archive.findings import Checked, Extent, Task
+from fluxrig_tooling.archive.findings import Checked, CheckTask, Extent
 from fluxrig_tooling.archive.pool import in_order
 from fluxrig_tooling.archive.records import records
-from fluxrig_tooling.archive.segments import Segment, placed, read_stub, segments, total_size
+from fluxrig_tooling.archive.segments import SegmentFile, placed, read_stub, segments, total_size
 
 MAX_KINDS = 10_000
 """Different sources or tags that are counted; what comes after them is counted together."""
@@ -85,24 +85,22 @@ def survey(folder: Path, jobs: int = 1, progress: Callable[[int, int], None] | N
         stats.removed = stub.ranges
         stats.journal, stats.machine, stats.position = stub.journal, stub.machine, stub.last
     tasks = _tasks(stats, found)
-    for done, (task, (checked, counts)) in enumerate(
-        in_order(_look, tasks, jobs if total_size(found) > SMALL else 1), 1
-    ):
+    for done, (_, (checked, counts)) in enumerate(in_order(_look, tasks, jobs if total_size(found) > SMALL else 1), 1):
         if not checked.gone:
-            _add(stats, task, checked, counts)
+            _add(stats, checked, counts)
         if progress:
             progress(done, len(found))
     return stats
 
 
-def _tasks(stats: Stats, found: list[Segment]) -> Iterator[Task]:
+def _tasks(stats: Stats, found: list[SegmentFile]) -> Iterator[CheckTask]:
     for each in placed(found):
         if each.header and not stats.segments:
             stats.journal, stats.machine = each.header.journal, each.header.machine
-        yield Task(each.segment.path, each.segment.first, each.end, each.is_last)
+        yield CheckTask(each.segment.path, each.segment.first, each.end, each.is_last)
 
 
-def _look(task: Task) -> tuple[Checked, Counts]:
+def _look(task: CheckTask) -> tuple[Checked, Counts]:
     checked = check(task)
     counts = Counts()
     codec = FastCodec()
@@ -135,8 +133,8 @@ def _look(task: Task) -> tuple[Checked, Counts]:
     return checked, counts
 
 
-def _add(stats: Stats, task: Task, checked: Checked, counts: Counts) -> None:
-    stats.add(task.first, checked)
+def _add(stats: Stats, checked: Checked, counts: Counts) -> None:
+    stats.add(checked)
     stats.damaged += checked.problem is not None
     stats.position = max(stats.position, checked.position)
     stats.counts.merge(counts)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fluxrig.errors import LocalError
 from fluxrig.ids import NIL_ID
 from fluxrig.msg import FluxMsg
-from fluxrig_tooling.archive.entries import Archive
+from fluxrig_tooling.archive.entries import ArchiveReader
 
 MAX_RELATED = 50
 """Messages of other traces that are looked for."""
@@ -34,7 +34,7 @@ def parse_trace(text: str) -> str:
 
 
 def messages(
-    archive: Archive, trace: str, progress: Callable[[int], None] | None = None
+    archive: ArchiveReader, trace: str, progress: Callable[[int], None] | None = None
 ) -> Iterator[tuple[int, FluxMsg]]:
     """(position, message) of all messages of the trace, in the order of the archive."""
     for entry in archive.entries(needles=(trace.encode(),), progress=progress):
@@ -43,7 +43,7 @@ def messages(
             yield entry.position, msg
 
 
-def related(archive: Archive, refs: set[bytes], ids: set[bytes]) -> list[Related]:
+def related(archive: ArchiveReader, refs: set[bytes], ids: set[bytes]) -> list[Related]:
     """What stands behind those `refs` that are not of the trace itself, whose messages have `ids`."""
     outside = sorted(refs - ids - {NIL_ID})[:MAX_RELATED]
     if not outside:

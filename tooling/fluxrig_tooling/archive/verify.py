@@ -12,14 +12,13 @@ from pathlib import Path
 
 from fluxrig.errors import FluxError
 from fluxrig.journal.frames import NO_HEAD, STUB, Header, segment_name
+from fluxrig.journal.removal import RemovedRange, Stub
 from fluxrig_tooling.archive.anchor import CONFIRMED, CONTRADICTED, UNKNOWN, Anchor, Answer
 from fluxrig_tooling.archive.check import check
-from fluxrig_tooling.archive.findings import Checked, Extent, Problem, Task
+from fluxrig_tooling.archive.findings import ChainLink, Checked, CheckTask, Extent, Problem
 from fluxrig_tooling.archive.pool import in_order
 from fluxrig_tooling.archive.segments import (
-    Removed,
-    Segment,
-    Stub,
+    SegmentFile,
     placed,
     read_stub,
     segments,
@@ -35,6 +34,9 @@ SMALL = 32 << 20
 
 Progress = Callable[[int, int], None]
 """Called with the segments that are done, and all of them."""
+
+Check = Callable[[CheckTask], Checked]
+"""Checks one segment, as `check` does."""
 
 
 @dataclass
@@ -77,6 +79,7 @@ def verify(
     records: bool = False,
     jobs: int = 1,
     progress: Progress | None = None,
+    check: Check = check,
 ) -> Report:
     """Check the archive in `folder`. LocalError when there is none. Never stops at what is wrong with it.
 
@@ -84,7 +87,7 @@ def verify(
     """
     report = Report(folder=folder)
     found = segments(folder)
-    _Verifier(report, anchors, records).run(found, jobs, progress)
+    _Verifier(report, anchors, records, check).run(found, jobs, progress)
     others = strangers(folder)
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
@@ -93,22 +96,23 @@ def verify(
 
 
 class _Verifier:
-    def __init__(self, report: Report, anchors: Sequence[Anchor], records: bool):
+    def __init__(self, report: Report, anchors: Sequence[Anchor], records: bool, check: Check):
         self.report = report
         self.anchors = anchors
         self.records = records
+        self.check = check
         self.stub: Stub | None = None
-        self.found: set[tuple[int, bytes, int]] = set()
+        self.found: set[ChainLink] = set()
         self.headers: dict[str, Header | None] = {}
         self.noted = 0  # the last position of which a note in the archive says that it was removed
         self.doubtful: list[tuple[int, int]] = []  # ranges of positions in segments with problems
-        self._before: tuple[Segment, Checked] | None = None
+        self._before: tuple[SegmentFile, Checked] | None = None
 
-    def run(self, found: list[Segment], jobs: int, progress: Progress | None) -> None:
+    def run(self, found: list[SegmentFile], jobs: int, progress: Progress | None) -> None:
         self._read_stub()
         size = total_size(found)
         tasks = self._tasks(found)
-        results = in_order(check, tasks, jobs if size > SMALL else 1)
+        results = in_order(self.check, tasks, jobs if size > SMALL else 1)
         for done, (task, checked) in enumerate(results, 1):
             self._join(task, checked)
             if progress:
@@ -125,21 +129,21 @@ class _Verifier:
             self.report.removed = self.stub.ranges
 
     @property
-    def _ranges(self) -> tuple[Removed, ...]:
-        return self.stub.ranges if self.stub else ()
+    def _ranges(self) -> list[RemovedRange]:
+        return self.stub.ranges if self.stub else []
 
-    def _tasks(self, found: list[Segment]) -> Iterator[Task]:
+    def _tasks(self, found: list[SegmentFile]) -> Iterator[CheckTask]:
         """What is to be checked, each with what the header after it says."""
         for index, each in enumerate(placed(found)):
             segment = each.segment
             self.headers[segment.name] = each.header
             limit = (1 << 64) if each.is_last else found[index + 1].first
             links = tuple(anchor.link for anchor in self.anchors if segment.first - 1 <= anchor.position < limit)
-            yield Task(segment.path, segment.first, each.end, each.is_last, links, self.records)
+            yield CheckTask(segment.path, segment.first, each.end, each.is_last, links, self.records)
 
-    def _join(self, task: Task, checked: Checked) -> None:
+    def _join(self, task: CheckTask, checked: Checked) -> None:
         """Take what one segment holds, and see whether it follows the one before."""
-        segment = Segment(task.path, task.first)
+        segment = SegmentFile(task.path, task.first)
         header = self.headers.pop(segment.name)
         if checked.gone:
             self._gone(segment)
@@ -156,11 +160,11 @@ class _Verifier:
         if report.time and 0 < checked.first_time < report.time:
             back = (report.time - checked.first_time) / 1e9
             report.remark(f"{segment.name}: the clock went back by {back:.3f} s since the segment before")
-        report.add(segment.first, checked)
+        report.add(checked)
         report.messages += checked.messages
         report.torn = checked.torn
         if checked.link:
-            report.position = checked.link[0]
+            report.position = checked.link.position
         self.found.update(checked.found)
         self.noted = max(self.noted, checked.noted)
         if checked.first_back:
@@ -171,7 +175,7 @@ class _Verifier:
             )
         self._before = (segment, checked)
 
-    def _gone(self, segment: Segment) -> None:
+    def _gone(self, segment: SegmentFile) -> None:
         """A segment is not there any more: retention says so first, in the stub.
 
         It takes the oldest away, so those before it are gone too: what follows is the first one now.
@@ -182,7 +186,7 @@ class _Verifier:
         else:
             self._before = None
 
-    def _identify(self, segment: Segment, header: Header) -> None:
+    def _identify(self, segment: SegmentFile, header: Header) -> None:
         report = self.report
         if header.first != segment.first:
             reason = f"the file is called so, and its header says it begins with position {header.first}"
@@ -199,7 +203,7 @@ class _Verifier:
             reason = f"the segment is of machine {header.machine!r}, those before of {report.machine!r}"
             report.blame(Problem(segment.name, segment.first, 0, reason))
 
-    def _follow(self, segment: Segment, header: Header) -> None:
+    def _follow(self, segment: SegmentFile, header: Header) -> None:
         if self._before is None:
             self._begin(segment, header)
             return
@@ -227,7 +231,7 @@ class _Verifier:
             reason = f"the stub has another head at position {checked.position} than the segment that is still here"
             blame(Problem(STUB, checked.position, 0, reason))
 
-    def _begin(self, segment: Segment, header: Header) -> None:
+    def _begin(self, segment: SegmentFile, header: Header) -> None:
         """The first segment follows what was removed, or nothing."""
         blame = self.report.blame
         before = [each for each in self._ranges if each.last == segment.first - 1]

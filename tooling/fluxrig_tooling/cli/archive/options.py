@@ -12,7 +12,7 @@ import click
 from fluxrig_tooling.cli.common import FLUX_SUFFIX, RIG_FILE, refused
 
 if TYPE_CHECKING:
-    from fluxrig_tooling.archive.entries import Archive, Damage
+    from fluxrig_tooling.archive.entries import ArchiveReader, Damage
     from fluxrig_tooling.archive.names import Names
     from fluxrig_tooling.archive.selection import Point, Selection
 
@@ -65,13 +65,13 @@ def selected(begin: Point | None, end: Point | None, tags: tuple[str, ...]) -> S
     return Selection(begin or Point(), end or Point(), frozenset(tags))
 
 
-def opened(folder: Path, as_json: bool = False) -> Archive:
+def opened(folder: Path, as_json: bool = False) -> ArchiveReader:
     """The archive in `folder`. A folder without one is a negative answer."""
     from fluxrig.errors import LocalError
-    from fluxrig_tooling.archive.entries import Archive
+    from fluxrig_tooling.archive.entries import ArchiveReader
 
     try:
-        return Archive(folder)
+        return ArchiveReader(folder)
     except LocalError as exc:
         raise refused(str(exc), as_json) from exc
 

@@ -21,7 +21,7 @@ from fluxrig_tooling.cli.archive.options import (
 
 if TYPE_CHECKING:
     from fluxrig.msg import FluxMsg
-    from fluxrig_tooling.archive.entries import Archive
+    from fluxrig_tooling.archive.entries import ArchiveReader
     from fluxrig_tooling.archive.selection import Point, Selection
 
 MAX_LAST = 100_000
@@ -73,7 +73,9 @@ def command(
     end_with(archive.damage)
 
 
-def _messages(archive: Archive, wanted: Selection, last: int | None, follow: bool) -> Iterator[tuple[int, FluxMsg]]:
+def _messages(
+    archive: ArchiveReader, wanted: Selection, last: int | None, follow: bool
+) -> Iterator[tuple[int, FluxMsg]]:
     from fluxrig_tooling.archive.entries import wait
 
     done = wanted.since - 1
@@ -92,7 +94,7 @@ def _messages(archive: Archive, wanted: Selection, last: int | None, follow: boo
             yield entry.position, msg
 
 
-def _last(archive: Archive, wanted: Selection, count: int, end: int) -> Iterator[tuple[int, FluxMsg]]:
+def _last(archive: ArchiveReader, wanted: Selection, count: int, end: int) -> Iterator[tuple[int, FluxMsg]]:
     """The last `count` that are wanted. Without a filter, those before need not be read."""
     from dataclasses import replace
 
