@@ -156,11 +156,13 @@ class Context:
         self._rack.supervisor.add(self.station, name, work)
 
     def shared(self, key: str, make):
-        """What the Gears of this Rack share under `key`: made by `make()` for the first that asks.
+        """The line to the outside that Gears of this Rack share under `key`, made by `make()` for the first that asks
+        for it, in `init`.
 
-        Whoever shares a thing counts its users and releases it with the last of them.
+        Its `counters` are as those of a Gear, and the Rack reports them once. The Rack awaits its `close()` when the
+        last Gear that has asked for it has stopped or was killed.
         """
-        return self._rack.shared(key, make)
+        return self._rack.shared(self.station, key, make)
 
     def secret(self, value):
         """The text of a configured value: a `{"secret": name}` map is looked up on this Host, the rest is as it is."""

@@ -40,7 +40,7 @@ class Rack:
         self.ids = IdSource(host.clock.wall_ns, host.entropy)
         self.stations: list[Station] = []
         self.guaranteed: list = []  # the guaranteed wires
-        self._shared: dict = {}
+        self.lines: dict = {}  # {key: (line, the stations that borrow it)}
         self._started: list[Station] = []  # in the order of their start
         self._endings: list = []  # tasks that release killed Gears
         # Imported here: what puts a Rack together is not needed while it runs.
@@ -56,11 +56,14 @@ class Rack:
                 return station
         raise LocalError(f"there is no gear {name!r} on this Rack")
 
-    def shared(self, key: str, make):
-        """What the Gears share under `key`; see `Context.shared`."""
-        if key not in self._shared:
-            self._shared[key] = make()
-        return self._shared[key]
+    def shared(self, station: Station, key: str, make):
+        """The line that `station` shares with others under `key`; see `Context.shared`."""
+        if key not in self.lines:
+            self.lines[key] = (make(), [])
+        line, borrowers = self.lines[key]
+        if station not in borrowers:
+            borrowers.append(station)
+        return line
 
     async def start(self) -> None:
         """Open the archive, start every Gear, receivers first, then let their tasks run.
@@ -105,6 +108,8 @@ class Rack:
                 await self._end(station.name, "stop", station.gear.stop())
         for ending in self._endings:
             await ending
+        for station in self.stations:
+            await self._take_back(station)
         if self.archive is not None:
             await self._end("archive", "stop", self.archive.close())
         self.host.log("info", self.name, "stopped")
@@ -120,7 +125,8 @@ class Rack:
     def stats(self) -> dict:
         """Counters of the Rack: {"gears": {name: {…}}, "tickers": {name: {…}}, "restarts", "missed"}.
 
-        And "archive": {…} where it has one, "wires": {name: {…}} where it has guaranteed wires.
+        And "archive": {…} where it has one, "wires": {name: {…}} where it has guaranteed wires, "lines": {key: {…}}
+        where Gears have lines (see `Context.shared`).
         """
         # Imported here: on a device nobody asks, or once, at the end.
         from fluxrig.stats import stats_of
@@ -131,7 +137,19 @@ class Rack:
         """A Gear was killed: end its tasks and let it release what it holds, while the others go on."""
         self.supervisor.end_of(station)
         if station in self._started:
-            self._endings.append(asyncio.create_task(self._end(station.name, "stop", station.gear.stop())))
+            self._endings.append(asyncio.create_task(self._end_killed(station)))
+
+    async def _end_killed(self, station: Station) -> None:
+        await self._end(station.name, "stop", station.gear.stop())
+        await self._take_back(station)
+
+    async def _take_back(self, station: Station) -> None:
+        """A Gear has ended: close the lines that only it had still borrowed."""
+        for key, (line, borrowers) in self.lines.items():
+            if station in borrowers:
+                borrowers.remove(station)
+                if not borrowers:
+                    await self._end(key, "close", line.close())
 
     async def _end(self, name: str, step: str, ending) -> None:
         """One step of the shutdown: an error or a timeout in one Gear is reported and does not keep the others."""

@@ -37,4 +37,8 @@ def stats_of(rack) -> dict:
         stats["archive"] = {name: getattr(rack.archive, name) for name in rack.archive.counters}
     if rack.guaranteed:
         stats["wires"] = {wire.name: wire.stats() for wire in rack.guaranteed}
+    if rack.lines:
+        stats["lines"] = {
+            key: {name: getattr(line, name) for name in line.counters} for key, (line, _) in rack.lines.items()
+        }
     return stats

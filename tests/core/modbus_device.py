@@ -104,6 +104,7 @@ class Plant:
         self.units = units
         self.log = []
         self.connections = 0
+        self.closed = 0  # serial lines that the Rack has closed
         self.streams = []
         self.delay_ms = 0
         self.shape = None  # (frame) -> bytes to send instead
@@ -132,6 +133,7 @@ class Plant:
         while True:
             frame = await stream.read(300)
             if not frame:
+                self.closed += 1
                 return
             assert crc(frame) == 0, f"a frame with a wrong checksum: {frame}"
             answer = await self._answer(frame[0], frame[1:-2])

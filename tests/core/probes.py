@@ -138,6 +138,12 @@ def gear_of(rack, name):
     return rack.station(name).gear
 
 
+def counted(rack):
+    """What the only line of a Rack has counted: {name: count}."""
+    (counters,) = rack.stats()["lines"].values()
+    return counters
+
+
 async def stop(rack):
     """Stop a Rack that runs on a virtual clock."""
     import asyncio

@@ -5,6 +5,7 @@ What each register holds says where and when it was read: see modbus_server.py.
 
 from modbus_bench import Bench
 from modbus_server import BROKEN, answered_again_later, answered_twice, close, late
+from probes import counted
 
 
 async def test_a_broken_answer_in_the_middle_spares_what_was_answered_before():
@@ -30,7 +31,7 @@ async def test_a_late_answer_is_never_taken_for_that_of_the_next_request():
         bench.got.clear()  # there is not much room
         await bench.run(1000)
         bench.check_attribution()
-    assert bench.gear.timeouts == 8
+    assert counted(bench.rack)["timeouts"] == 8
     assert bench.qualities()[-1] == {"good"}
 
 
@@ -39,6 +40,7 @@ async def test_an_answer_that_comes_twice_is_a_stray():
     bench.server.faults = [None, None, answered_twice, answered_again_later]
     await bench.run(1000)
     assert bench.qualities() == [{"good"}] * 11
-    assert bench.gear.strays == 2 and bench.gear.protocol_errors == 0
+    counters = counted(bench.rack)
+    assert counters["strays"] == 2 and counters["protocol_errors"] == 0
     assert bench.server.connections == 1
     bench.check_attribution()

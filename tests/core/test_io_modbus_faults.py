@@ -16,6 +16,7 @@ from modbus_server import (
     half_then_close,
     silent,
 )
+from probes import counted
 
 from fluxrig.errors import TransientError
 
@@ -28,7 +29,7 @@ async def test_a_peer_that_refuses_makes_every_tag_bad_and_is_not_hammered():
     assert bench.qualities() == [{"bad:not_connected"}] * 31
     assert bench.got[0].data == {"a": None, "b": None, "c": None, "y": None, "x": None}
     # Attempts at the polls that follow the end of each pause: 0 +150 200 +300 500 +600 1100 +600 1700 2300 2900.
-    assert bench.gear.connect_failures == 7
+    assert counted(bench.rack)["connect_failures"] == 7
     assert len(bench.logged("warning")) == 1
     assert "plc:502" in bench.logged("warning")[0]
     assert bench.got[1].meta is bench.got[-1].meta, "a lasting fault needs no new meta either"
@@ -44,7 +45,7 @@ async def test_a_peer_that_comes_up_is_found():
     assert bench.qualities()[-1] == {"good"}
     assert bench.check_attribution() >= 5
     assert bench.logged("info") == ["tcp://plc:502 unit 7 answers"]
-    assert bench.gear.reconnects == 0, "the first connection is no reconnect"
+    assert counted(bench.rack)["reconnects"] == 0, "the first connection is no reconnect"
 
 
 async def test_a_peer_that_never_accepts_costs_the_connect_timeout():
@@ -71,7 +72,7 @@ async def test_a_broken_answer_to_the_first_request_makes_its_poll_bad():
         assert bench.qualities()[0] == {"bad:" + reason}, fault
         assert bench.qualities()[-1] == {"good"}, fault
         assert bench.server.connections == 2, f"{fault}: the connection is not used again"
-        assert bench.gear.reconnects == 1
+        assert counted(bench.rack)["reconnects"] == 1
         assert len(bench.logged("warning")) == 1, fault
         bench.check_attribution()
 
@@ -111,7 +112,8 @@ async def test_an_idle_connection_that_the_peer_closed_is_opened_again_at_once()
     bench.server.faults = [close]
     await bench.run(5000)
     assert bench.qualities() == [{"good"}] * 6
-    assert bench.gear.disconnects == bench.gear.reconnects == 5
+    counters = counted(bench.rack)
+    assert counters["disconnects"] == counters["reconnects"] == 5
     assert bench.logged("warning") == []
     bench.check_attribution(1000)
 
@@ -127,7 +129,7 @@ async def test_an_exception_makes_only_the_tags_of_its_request_bad():
         assert bench.got[0].meta is bench.got[1].meta
         assert bench.qualities()[2] == {"good"}
         assert bench.server.connections == 1, "a refusal is an answer: the connection stays"
-        assert bench.gear.exceptions == 2
+        assert counted(bench.rack)["exceptions"] == 2
         assert len(bench.logged("warning")) == 1 and reason in bench.logged("warning")[0]
         assert len(bench.logged("info")) == 2, "that the peer answers, and that it does so again"
         bench.check_attribution()

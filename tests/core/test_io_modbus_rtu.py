@@ -3,7 +3,7 @@
 from modbus_bench import EVERY_MS, poll
 from modbus_device import Plant, Unit
 from modbus_serial import bench_of, good, serial, tag_block, two_polls
-from probes import gear, gear_of, rig
+from probes import counted, gear, gear_of, rig, stop
 
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
@@ -55,7 +55,7 @@ async def test_a_dead_unit_is_asked_one_request_at_each_attempt_however_many_it_
     assert len(bench.units[2].requests) == 1
 
 
-async def test_two_gears_on_one_line_share_it():
+async def test_two_gears_on_one_line_share_it_and_it_outlives_the_one_that_is_killed():
     first = gear("plc", "io_modbus", serial([two_polls()[0]]))
     second = gear("meter", "io_modbus", serial([two_polls()[1]]))
     host = MemoryHost(seed=1)
@@ -67,3 +67,13 @@ async def test_two_gears_on_one_line_share_it():
     got = gear_of(rack, "sink").got
     assert len(got) == 11 and {msg.quality(tag) for msg in got for tag in msg.data} == {"good"}
     assert plant.connections == 1, "a second opener would have found the line busy"
+    rack.station("plc").kill()
+    got.clear()
+    await host.clock.advance(500)
+    good = [msg for msg in got if {msg.quality(tag) for tag in msg.data} == {"good"}]
+    assert len(good) == 5 and {msg.meta["unit_id"] for msg in good} == {"2"}
+    assert (plant.connections, plant.closed) == (1, 0)
+    await stop(rack)
+    assert (plant.connections, plant.closed) == (1, 1)
+    assert rack.stats()["lines"] == {"modbus serial:///dev/ttyUSB0": counted(rack)}
+    assert not set(counted(rack)) & set(rack.stats()["gears"]["plc"]), "counted once, not by each Gear"

@@ -3,6 +3,7 @@
 from modbus_bench import poll
 from modbus_device import crc
 from modbus_serial import bench_of, good, serial, tag_block, two_polls
+from probes import counted
 
 
 async def test_a_damaged_answer_is_asked_for_again_at_once():
@@ -18,7 +19,7 @@ async def test_a_damaged_answer_is_asked_for_again_at_once():
     await bench.run(90)
     assert bench.qualities("one") == [{"good"}]
     assert bench.of("one")[0].data == {"a0": 10, "a1": 11}
-    assert len(bench.units[1].requests) == 2 and bench.gear.protocol_errors == 1
+    assert len(bench.units[1].requests) == 2 and counted(bench.rack)["protocol_errors"] == 1
 
 
 async def test_a_line_that_damages_everything_gives_bad_values_only():
@@ -93,7 +94,7 @@ async def check_late(polls, delay_ms):
     for msg in bench.got:
         assert msg.data["a0"] in (None, 10) and msg.data["c0"] in (None, 11)
     assert bench.qualities("one")[-1] == {"good"}
-    assert bench.gear.timeouts >= 2
+    assert counted(bench.rack)["timeouts"] >= 2
 
 
 async def test_a_pulled_adapter_is_found_again():
@@ -105,4 +106,4 @@ async def test_a_pulled_adapter_is_found_again():
     bench.host.network.listen_serial("/dev/ttyUSB0", serve)
     await bench.run(1000)
     assert bench.qualities("one")[-1] == bench.qualities("two")[-1] == {"good"}
-    assert bench.gear.reconnects == 1
+    assert counted(bench.rack)["reconnects"] == 1

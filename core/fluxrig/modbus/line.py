@@ -45,8 +45,8 @@ class Line:
     "reconnect_max_ms", "pause_after_connect_ms", "request_delay_ms"}, and `address` and `port`, or `serial`, the
     options of `Host.serial`.
 
-    The integer attributes named in `counters` count what happened. `losses` counts the connections that were given up:
-    whoever may not act on a new connection compares it.
+    The integer attributes named in `counters` count what happened on the line, whoever asked: the Rack reports them.
+    `losses` counts the connections that were given up: whoever may not act on a new connection compares it.
     """
 
     counters = (
@@ -65,7 +65,6 @@ class Line:
         self.timeouts = self.connect_failures = self.reconnects = self.disconnects = 0
         self.protocol_errors = self.exceptions = self.strays = 0
         self.losses = 0
-        self.users = 0
         self._host = host
         self._clock = host.clock
         self._config = config

@@ -14,17 +14,10 @@ class IoModbus(Gear):
 
     Config (compiled): {"line": text, "link": config of the Line, "raw": bool, "retry_refused_ms": int, "polls": [config
     of a `Poll`, …], "writes": [entry of a `WritePlan`, …], "expires_ms": int, "write_queue": int}. Gears whose `line`
-    is the same share one Line, and its counters.
+    is the same share one Line.
     """
 
-    counters = (
-        "polls",
-        "values_read",
-        "values_bad",
-        "refused_tags",
-        "writes_confirmed",
-        "writes_failed",
-    ) + Line.counters
+    counters = ("polls", "values_read", "values_bad", "refused_tags", "writes_confirmed", "writes_failed")
     polls = values_read = values_bad = writes_confirmed = writes_failed = 0
     polling = True
 
@@ -33,8 +26,6 @@ class IoModbus(Gear):
         line = ctx.shared(
             "modbus " + config["line"], lambda: open_line(ctx.host, config["line"], config["link"], ctx.log)
         )
-        line.users += 1
-        self._line = line
         self._polls = [Poll(self, ctx, line, poll) for poll in config["polls"]]
         for poll in self._polls:
             ctx.spawn(poll.name, poll.run)
@@ -60,17 +51,6 @@ class IoModbus(Gear):
         self.polling = False
         if self._commands:
             await self._commands.drain()
-
-    async def stop(self):
-        self._line.users -= 1
-        if not self._line.users:
-            await self._line.close()
-
-    def __getattr__(self, name: str):
-        # The counters of the line, which it may share with other Gears.
-        if name in Line.counters:
-            return getattr(self._line, name)
-        raise AttributeError(name)
 
     @property
     def refused_tags(self) -> int:
