@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
+from typing import Any
 
 import click
 
 import fluxrig
 from fluxrig_tooling.cli.lazy import LazyGroup
+from fluxrig_tooling.cli.output import remembering
 
 COMMANDS = {
     "archive": ("fluxrig_tooling.cli.archive", "Verify, read and export what a Rack has archived."),
@@ -23,8 +26,24 @@ COMMANDS = {
 """Name: (module, whose `command` is the click command; the line in `fluxrig --help`)."""
 
 
+class Program(LazyGroup):
+    """The whole of it: what cannot be written to standard output ends it with an error, as what cannot be read does."""
+
+    def main(self, *arguments: Any, **keywords: Any) -> Any:
+        output = remembering()
+        try:
+            return super().main(*arguments, **keywords)
+        except (OSError, SystemExit) as exc:
+            with suppress(AttributeError, OSError):  # closed by the shell, or what `output` knows
+                sys.stdout.flush()
+            if not (output and output.fault):
+                raise
+            click.echo(f"Error: standard output cannot be written: {output.fault.strerror}", err=True)
+            raise SystemExit(1) from exc
+
+
 @click.group(
-    cls=LazyGroup,
+    cls=Program,
     commands_in=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
@@ -33,7 +52,10 @@ def main() -> None:
     """The industrial patchbay: from what machines say to a Unified Namespace.
 
     \b
-    Exit codes: 0 success, 1 a negative answer, 2 wrong usage.
+    Exit codes:  0  success, and Ctrl-C for what runs until then
+                 1  a negative answer, what was lost for good, output that
+                    cannot be written, Ctrl-C before there is an answer
+                 2  wrong usage
     Start with:  fluxrig demo --seconds 20
     """
     for stream in (sys.stdout, sys.stderr):
