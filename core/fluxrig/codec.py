@@ -19,7 +19,7 @@ zero values. It is accepted there and never written.
 from binascii import hexlify, unhexlify
 
 from fluxrig import cbor
-from fluxrig.compat import exact_int
+from fluxrig.compat import is_int
 from fluxrig.ids import NIL_ID
 from fluxrig.msg import FluxMsg
 from fluxrig.scalars import encode_error, head, int_bytes, text_bytes
@@ -170,7 +170,7 @@ def _id(value, where: str) -> bytes:
 
 
 def _integer(value, limits: tuple, where: str) -> bytes:
-    if not exact_int(value) or not limits[0] <= value <= limits[1]:
+    if not is_int(value) or not limits[0] <= value <= limits[1]:
         raise encode_error(f"must be an integer within {limits[0]} to {limits[1]}, not {value!r}", where)
     return int_bytes(value)
 

@@ -4,12 +4,9 @@ Everything else in core is written for both; what differs between them is here, 
 """
 
 import asyncio
+import struct
 import sys
 from io import StringIO
-
-from fluxrig.decimal import Decimal
-
-_NUMBERS = (int, float, Decimal)  # made once: as an argument it would be made anew for every value
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
@@ -34,6 +31,28 @@ if MICROPYTHON:
         """Whether somebody cancelled the current task itself. MicroPython does not know: False."""
         return False
 
+    def unpacker(layout: str):
+        """What unpacks bytes of the `struct` format `layout`."""
+        return lambda packed: struct.unpack(layout, packed)
+
+    def picker(order: bytes):
+        """What picks the bytes at the indexes `order`, into one buffer that the next call overwrites."""
+        picked = bytearray(len(order))
+
+        def pick(payload: bytes) -> bytearray:
+            for index in range(len(order)):
+                picked[index] = payload[order[index]]
+            return picked
+
+        return pick
+
+    def set_all(entries: dict, keys: list, values: tuple) -> None:
+        """Set each of `keys` to its value. By index, where pairs would be two objects on the heap for each."""
+        index = 0
+        for key in keys:
+            entries[key] = values[index]
+            index += 1  # noqa: SIM113 - enumerate makes a pair a key
+
 else:
 
     def traceback_text(exc: BaseException) -> str:
@@ -47,15 +66,22 @@ else:
         task = asyncio.current_task()
         return task is not None and task.cancelling() > 0
 
+    def unpacker(layout: str):
+        """What unpacks bytes of the `struct` format `layout`, compiled: `struct` itself forgets all beyond 100."""
+        return struct.Struct(layout).unpack
 
-def exact_int(value: object) -> bool:
+    def picker(order: bytes):
+        """What picks the bytes at the indexes `order` of 256 at most."""
+        return lambda payload: order.translate(payload.ljust(256))  # with the payload as its table: the fastest way
+
+    def set_all(entries: dict, keys: list, values: tuple) -> None:
+        """Set each of `keys` to its value."""
+        entries.update(zip(keys, values))
+
+
+def is_int(value: object) -> bool:
     """Whether `value` is an integer and not a boolean.
 
     `isinstance(True, int)` is True on CPython and False on MicroPython.
     """
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_number(value) -> bool:
-    """Whether `value` is an integer, a float or a Decimal, and not a boolean."""
-    return isinstance(value, _NUMBERS) and not isinstance(value, bool)

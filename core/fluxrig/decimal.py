@@ -139,7 +139,7 @@ class Decimal:
         return whole if self.exponent >= 0 or whole * 10**-self.exponent == self.mantissa else float(self)
 
     def _beside(self, other):
-        """This number and `other` as two plain ones that compare as they do; None when `other` is no number."""
+        """This number and `other` as two plain ones that compare as they do; None when `other` is not a number."""
         if isinstance(other, _EXACT):
             return _aligned(self, other)
         if isinstance(other, float):
@@ -147,8 +147,13 @@ class Decimal:
         return None
 
 
-_EXACT = (Decimal, int, bool)  # MicroPython's booleans are no integers
+_EXACT = (Decimal, int, bool)  # MicroPython's booleans are not integers
 _NUMBERS = (Decimal, int, bool, float)
+
+
+def is_number(value) -> bool:
+    """Whether `value` is an integer, a float or a Decimal, and not a boolean."""
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 
 
 def _aligned(number: Decimal, other) -> tuple:

@@ -7,7 +7,7 @@ will be signed is exactly the bytes that are stored. This version writes no sign
 """
 
 from fluxrig import cbor
-from fluxrig.compat import exact_int
+from fluxrig.compat import is_int
 from fluxrig.errors import RemoteError
 from fluxrig.ids import ID_SIZE
 
@@ -57,7 +57,7 @@ def unpack(data) -> dict:
     outer = cbor.loads(data)
     if not isinstance(outer, dict) or "flux" not in outer:
         raise _wrong("flux", "this is not a compiled rig")
-    if not exact_int(outer["flux"]) or outer["flux"] != VERSION:
+    if not is_int(outer["flux"]) or outer["flux"] != VERSION:
         raise _wrong("flux", f"file form {outer['flux']!r}, and this release reads {VERSION}")
     if sorted(outer) != _KEYS:
         raise _wrong("", f"expected the keys {', '.join(_KEYS)}")
@@ -147,7 +147,7 @@ def _check_wire(path: str, wire, gears: int) -> str:
 
 
 def _expect(path: str, value, kind) -> None:
-    if not (exact_int(value) if kind is int else isinstance(value, kind)):
+    if not (is_int(value) if kind is int else isinstance(value, kind)):
         raise _wrong(path, f"expected {kind.__name__}, found {type(value).__name__}")
 
 

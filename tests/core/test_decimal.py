@@ -2,8 +2,7 @@
 
 from expect import raises
 
-from fluxrig.compat import is_number
-from fluxrig.decimal import Decimal
+from fluxrig.decimal import Decimal, is_number
 
 NAN, INFINITY = float("nan"), float("inf")
 

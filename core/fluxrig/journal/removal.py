@@ -14,7 +14,7 @@ from binascii import crc32
 from struct import pack, unpack_from
 
 from fluxrig import cbor
-from fluxrig.compat import SCARCE_RAM, exact_int
+from fluxrig.compat import SCARCE_RAM, is_int
 from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import DIGEST, STUB, segment_name
 from fluxrig.journal.window import read_header
@@ -91,7 +91,7 @@ class Stub:
 def _is_range(entry) -> bool:
     if not isinstance(entry, list) or len(entry) != 5 or not isinstance(entry[2], bytes) or len(entry[2]) != DIGEST:
         return False
-    return all([exact_int(entry[index]) and entry[index] >= 0 for index in (0, 1, 3, 4)])
+    return all([is_int(entry[index]) and entry[index] >= 0 for index in (0, 1, 3, 4)])
 
 
 async def read_stub(volume) -> Stub:

@@ -22,8 +22,7 @@ A scaled integer is a Decimal, so it is exact also where floats are single preci
 device are scaled as floats, divided once by a power of ten: the nearest float to the decimal number.
 """
 
-import struct
-
+from fluxrig.compat import picker, set_all, unpacker
 from fluxrig.decimal import Decimal
 from fluxrig.scalars import is_unicode
 
@@ -43,7 +42,7 @@ class ReadPlan:
 
     def __init__(self, order: bytes, layout: str, slots: list):
         self.tags = [slot[0] for slot in slots]
-        self._pick = Gather(order).pick if order else None
+        self._pick = picker(order) if order else None
         self._unpack = unpacker(layout)
         # What `read` does beyond unpacking. Raw values, the most frequent, are in none of these lists.
         self._bits: list = []  # (tag, mask, off, on)
@@ -69,7 +68,7 @@ class ReadPlan:
     def read(self, payload: bytes, data: dict, bad: dict) -> None:
         """Put the value of every tag into `data`. One that is not good is None there, with its reason in `bad`."""
         raws = self._unpack(payload if self._pick is None else self._pick(payload))
-        fill(data, self.tags, raws)
+        set_all(data, self.tags, raws)
         if self._is_raw:
             return
         for tag, mask, off, on in self._bits:
@@ -100,58 +99,6 @@ class ReadPlan:
             if not is_finite(data[tag]):
                 data[tag] = None
                 bad[tag] = NOT_A_NUMBER
-
-
-if hasattr(struct, "Struct"):
-
-    def unpacker(layout: str):
-        """What unpacks bytes of `layout`. Compiled, because `struct` itself forgets all layouts beyond the 100th."""
-        return struct.Struct(layout).unpack
-
-    def fill(data: dict, tags: list, raws: tuple) -> None:
-        """Set each tag to its raw value."""
-        data.update(zip(tags, raws))
-
-else:
-
-    def unpacker(layout: str):
-        """What unpacks bytes of `layout`."""
-        return lambda packed: struct.unpack(layout, packed)
-
-    def fill(data: dict, tags: list, raws: tuple) -> None:
-        """Set each tag to its raw value. By index, where pairs would be two objects on the heap for each tag."""
-        index = 0
-        for tag in tags:
-            data[tag] = raws[index]
-            index += 1  # noqa: SIM113 - enumerate makes a pair a tag
-
-
-class TranslatingGather:
-    """Picks bytes by index. `bytes.translate` with the payload as its table is the fastest way where it exists."""
-
-    def __init__(self, order: bytes):
-        self._order = order
-
-    def pick(self, payload: bytes) -> bytes:
-        return self._order.translate(payload.ljust(256))
-
-
-class LoopingGather:
-    """Picks bytes by index, into one buffer that the next call overwrites."""
-
-    def __init__(self, order: bytes):
-        self._order = order
-        self._picked = bytearray(len(order))
-
-    def pick(self, payload: bytes) -> bytearray:
-        order = self._order
-        picked = self._picked
-        for index in range(len(order)):
-            picked[index] = payload[order[index]]
-        return picked
-
-
-Gather = TranslatingGather if hasattr(bytes, "translate") else LoopingGather
 
 
 def is_finite(value: float) -> bool:

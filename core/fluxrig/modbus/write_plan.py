@@ -7,8 +7,7 @@ register is written with a mask, and is compared without its neighbours.
 
 import struct
 
-from fluxrig.compat import is_number
-from fluxrig.decimal import EXPONENT, Decimal
+from fluxrig.decimal import EXPONENT, Decimal, is_number
 from fluxrig.errors import LocalError
 from fluxrig.modbus import pdu
 from fluxrig.modbus.values import ReadPlan, is_finite

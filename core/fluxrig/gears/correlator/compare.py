@@ -11,8 +11,7 @@ Values are compared by what they mean: numbers by distance, whatever their types
 else is the same or is not. Two bad values are alike, whatever the reasons; a bad one and a good one differ.
 """
 
-from fluxrig.compat import is_number
-from fluxrig.decimal import Decimal
+from fluxrig.decimal import Decimal, is_number
 
 ABSOLUTE = "absolute"
 RELATIVE = "relative"

@@ -16,7 +16,7 @@ matches and never what is kept; and a correction of the Rack's own clock changes
 - Joins are kept in memory: a crash loses those that are open, their parts are in the archive.
 """
 
-from fluxrig.compat import exact_int
+from fluxrig.compat import is_int
 
 TRACE = "trace"
 META = "meta"
@@ -122,7 +122,7 @@ class Join:
         value = msg.data.get(part[4])
         if isinstance(value, (list, tuple, dict)) or value != value:
             return None
-        return str(value) if self._text_keys and exact_int(value) else value
+        return str(value) if self._text_keys and is_int(value) else value
 
     def _place(self, key, index: int, msg):
         """The open join that `msg` goes to, or is in already; None for one that has to be opened."""

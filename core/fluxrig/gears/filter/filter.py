@@ -4,8 +4,7 @@ The percent deadband is that of OPC UA Part 8 (section 7.2, PercentDeadband): pe
 The reference is always the last value *sent*, so a slow drift is reported once it adds up.
 """
 
-from fluxrig.compat import is_number
-from fluxrig.decimal import Decimal
+from fluxrig.decimal import Decimal, is_number
 from fluxrig.gear import Gear
 
 CHANGE = "change"
