@@ -1,6 +1,7 @@
-"""The exception codes of Modbus (MB section 7): what a server that refuses a request says about why.
+"""The exception codes of Modbus: what a server that refuses a request says about why.
 
-Loaded with the first exception: most devices never refuse anything.
+Source: MODBUS Application Protocol Specification V1.1b3, section 7, whose names these are. Loaded with the first
+exception: most devices never refuse anything.
 """
 
 ILLEGAL_FUNCTION = 1

@@ -79,7 +79,7 @@ class Commands:
             if tag not in self._plans:
                 raise LocalError(f"the tag {tag!r} is not writable here: say `writable: true` at the tag", tag=tag)
             number, plan = self._plans[tag]
-            chosen.append((number, Command(msg, plan, value, self.clock.ticks_us(), self._line.losses)))
+            chosen.append((number, Command(msg, plan, value, ticks=self.clock.ticks_us(), losses=self._line.losses)))
         for _, command in sorted(chosen, key=_number):
             if self._ending:
                 self._fail(command, NOT_SENT, "the gear is ending")

@@ -91,7 +91,7 @@ class Refusals:
             if code == ILLEGAL_FUNCTION or code in NO_SUCH_ITEM:
                 since_ns = now_ns  # else that may pass: asked for again soon, after the others whose time has come
             self._suspended.remove(suspension)
-            self._suspended.append(Suspension(whole, first, end, _reason(read), since_ns))
+            self._suspended.append(Suspension(whole, first, end, reason=_reason(read), since_ns=since_ns))
         elif read.error is None:
             self._suspended.remove(suspension)
             self.tags -= len(read.plan.tags)
@@ -180,7 +180,8 @@ class Refusals:
     def _suspend(self, read: Read) -> None:
         reason = _reason(read)
         self.tags += len(read.plan.tags)
-        self._suspended.append(Suspension(read.whole, read.first, read.end, reason, self._ctx.clock.wall_ns()))
+        now_ns = self._ctx.clock.wall_ns()
+        self._suspended.append(Suspension(read.whole, read.first, read.end, reason=reason, since_ns=now_ns))
         minutes = self._retry_ns / 60e9
         text = f"{_called(read)} is refused: {reason}; bad until it is answered, asked again every {minutes:g} min"
         self._ctx.log("warning", text)

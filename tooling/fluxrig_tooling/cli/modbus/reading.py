@@ -60,10 +60,10 @@ class Span:
         addresses = [span(self._table, first + index, 1) for index in range(count)]
         if request.data is None:
             trouble = read_trouble(request.error, self._unit_id, table=self._table, first=first, count=count)
-            yield from (Row(address, address, "", None, trouble) for address in addresses)
+            yield from (Row(address, address, how="", value=None, trouble=trouble) for address in addresses)
             return
         for address, value in zip(addresses, items(self._table, request.data, count), strict=True):
-            yield Row(address, address, "", value)
+            yield Row(address, address, how="", value=value)
 
 
 class Values:
@@ -106,7 +106,7 @@ class Values:
                 trouble = value_trouble(bad[name])
             address = span(table, asked.address + offset, size)
             label = self._labels.get(name, name)
-            yield name, Row(label, address, self._device.how(name), data.get(name), trouble)
+            yield name, Row(label, address, how=self._device.how(name), value=data.get(name), trouble=trouble)
 
 
 class _Asked(Request):
