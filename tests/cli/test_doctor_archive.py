@@ -49,7 +49,7 @@ def finding(rig: Path, state: Path) -> Any:
 def test_an_archive_with_room_on_a_disk(rig: Path, tmp_path: Path):
     found = finding(rig, tmp_path / "state")
     assert found["result"] == "ok" or "tmpfs" in found["detail"], found
-    assert "0 MiB of 1 MiB" in found["detail"]
+    assert "0 bytes of 1.0 MiB" in found["detail"]
 
 
 def test_an_archive_that_is_larger_than_the_disk(rig: Path, tmp_path: Path):

@@ -2,30 +2,8 @@
 
 import pytest
 
-from fluxrig.decimal import Decimal
-from fluxrig_tooling.cli.namespace import Entry, is_past, read_entry, value_text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (None, "-"),
-        (True, "on"),
-        (False, "off"),
-        (7, "7"),
-        ("run", "run"),
-        (101.30000305175781, "101.3"),
-        (float("nan"), "nan"),
-        (Decimal(206, -1), "20.6"),
-        (Decimal(2060, -2), "20.60"),
-        (Decimal(4294967295, -1), "429496729.5"),
-        (Decimal(12, 2), "1200"),
-        ([1, Decimal(5, -1), True], "[1, 0.5, true]"),
-        ({"b": 1, "a": [b"\x01"]}, '{"a": ["01"], "b": 1}'),
-    ],
-)
-def test_values_are_shown_as_a_person_reads_them(value, text):
-    assert value_text(value) == text
+from fluxrig_tooling.cli.namespace import Entry, is_past, read_entry
+from fluxrig_tooling.wording.values import value_text
 
 
 @pytest.mark.parametrize(

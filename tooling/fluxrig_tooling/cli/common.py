@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fluxrig_tooling.cli.terminal import paragraph
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fluxrig.errors import FluxError
     from fluxrig_tooling.rig.model import RigModel
 
 RIG_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -35,13 +38,29 @@ def folder_option(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any
 rack_option = click.option("--rack", metavar="NAME", help="Which rack; needed when the rig has several.")
 
 
+class Parsed(click.ParamType):
+    """What `parse` makes of an argument. Text that it refuses, with a LocalError, is wrong usage."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]):
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from fluxrig.errors import LocalError
+
+        try:
+            return self._parse(value) if isinstance(value, str) else value
+        except LocalError as exc:
+            self.fail(str(exc), param, ctx)
+
+
 class Seconds(click.FloatRange):
     """A time in seconds: a finite number, at least a tenth."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         seconds: float = super().convert(value, param, ctx)
         if not math.isfinite(seconds):
-            self.fail(f"{value} is not a time in seconds", param, ctx)
+            self.fail(f"expected a number of seconds, got {value}", param, ctx)
         return seconds
 
 
@@ -55,11 +74,17 @@ def refused(message: str, as_json: bool, problems: list[dict[str, Any]] | None =
     return click.ClickException(message)
 
 
+def with_hint(exc: FluxError) -> str:
+    """What went wrong, and the hint that the error carries, if so."""
+    hint = exc.fields.get("hint")
+    return f"{exc}: {hint}" if hint else str(exc)
+
+
 def print_glossary(entries: dict[str, str]) -> None:
     """Each term with its explanation beside it, within 80 columns."""
-    width = max(map(len, entries), default=0)
+    width = max(map(len, entries), default=0) + 2
     for term, text in entries.items():
-        click.echo(click.wrap_text(text, 80, f"{term:<{width}}  ", " " * (width + 2)))
+        click.echo(paragraph(text, f"{term:<{width}}", " " * width))
 
 
 def print_json(document: Any) -> None:
@@ -92,13 +117,19 @@ def loaded(path: Path, as_json: bool = False, infos: bool = True) -> RigModel:
 
 def chosen_rack(model: RigModel, name: str | None) -> str:
     """`name` if the rig has that rack, or the only one it has. Wrong usage otherwise."""
-    from fluxrig_tooling.wording.suggest import did_you_mean
-
     names = [rack.name for rack in model.racks]
     if name is None:
         if len(names) > 1:
             raise click.UsageError(f"the rig has several racks, choose one with --rack: {', '.join(names)}")
         return names[0]
+    return known_rack(model, name)
+
+
+def known_rack(model: RigModel, name: str) -> str:
+    """`name`, which a rack of the rig has. Wrong usage otherwise."""
+    from fluxrig_tooling.wording.suggest import did_you_mean
+
+    names = [rack.name for rack in model.racks]
     if name not in names:
         raise click.UsageError(f"the rig has no rack {name!r}: {did_you_mean(name, names)}")
     return name

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.live import Live
 
 from fluxrig.flux import pack
 from fluxrig_tooling.archive.verify import verify
 from fluxrig_tooling.cli.common import SECONDS
 from fluxrig_tooling.cli.namespace import NamespaceView
+from fluxrig_tooling.cli.terminal import console, paragraph
 from fluxrig_tooling.rig import compile_rig, load
 from fluxrig_tooling.sim.child import Child, running
 from fluxrig_tooling.sim.rack import METER, add_meter
+from fluxrig_tooling.wording.text import counted
+from fluxrig_tooling.wording.values import rounded_size
 
 PLC, UNS = "plc", "uns"
 TITLE = "press → io_modbus → archive → filter (5 %) → uns → broker    Ctrl-C ends it"
@@ -84,7 +86,7 @@ async def _watch(view: NamespaceView, seconds: float | None) -> None:
     loop = asyncio.get_running_loop()
     end = None if seconds is None else loop.time() + seconds
     try:
-        with Live(view.table(), console=Console(), auto_refresh=False) as live:
+        with Live(view.table(), console=console(), auto_refresh=False) as live:
             while end is None or loop.time() < end:
                 await asyncio.sleep(REFRESH_S if end is None else min(REFRESH_S, max(end - loop.time(), 0)))
                 live.update(view.table(), refresh=live.console.is_terminal)
@@ -126,10 +128,12 @@ def _in_words(stats: dict[str, Any]) -> str:
     chain = "their chain of hashes is whole" if archive["verified"] else "their chain of hashes is BROKEN"
     share = f"{100 * stats['bytes_sent'] / whole:.0f} % of the bytes" if whole else "nothing read, so no share"
     return "\n\n".join(
-        click.wrap_text(text, 80)
+        paragraph(text)
         for text in (
-            f"{stats['values_read']} values read in {stats['polls']} polls, {stats['missed_deadlines']} deadlines "
-            f"missed; {stats['events_sent']} events sent ({share} that sending every value takes).",
-            f"{archive['messages']} messages archived before anything left, in {archive['bytes']} bytes: {chain}.",
+            f"{counted(stats['values_read'], 'value')} read in {counted(stats['polls'], 'poll')}, "
+            f"{counted(stats['missed_deadlines'], 'deadline')} missed; {counted(stats['events_sent'], 'event')} sent "
+            f"({share} that sending every value takes).",
+            f"{counted(archive['messages'], 'message')} archived before anything left, in "
+            f"{rounded_size(archive['bytes'])}: {chain}.",
         )
     )

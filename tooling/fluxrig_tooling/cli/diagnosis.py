@@ -16,6 +16,7 @@ from typing import Any
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.host import Host
 from fluxrig.rack import Rack
+from fluxrig_tooling.wording.values import rounded_size
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
 
@@ -72,7 +73,7 @@ def free_disk(folder: Path) -> Finding:
     check = "free disk"
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    detail = f"{free / (1 << 30):.1f} GiB free at {existing}"
+    detail = f"{rounded_size(free)} free at {existing}"
     fix = "free some space, or choose a folder on another disk: --state DIR"
     if free < DISK_FAILED:
         return Finding(check, FAILED, detail, fix)
@@ -95,7 +96,7 @@ async def archive(settings: dict[str, Any], host: Host, folder: Path) -> Finding
     finally:
         await volume.close()
     most = settings["max_bytes"] or total // 4
-    detail = f"holds {_size(used)} of {_size(most)} at most; {_size(free)} are free"
+    detail = f"holds {rounded_size(used)} of {rounded_size(most)} at most; {rounded_size(free)} are free"
     if free + used < most:
         fix = f"free some space, or give the archive less: max_size: {max((free + used) >> 21, 1)}MiB"
         return Finding("archive", WARNING, detail, fix)
@@ -103,10 +104,6 @@ async def archive(settings: dict[str, Any], host: Host, folder: Path) -> Finding
         fix = "choose a folder on a disk: --state DIR"
         return Finding("archive", WARNING, f"{detail}; on {kind}, which forgets everything when it is restarted", fix)
     return Finding("archive", OK, detail)
-
-
-def _size(count: int) -> str:
-    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count >> 20} MiB"
 
 
 def _file_system(folder: Path) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fluxrig_tooling.cli.common import folder_option, json_option, print_glossary, print_json
+from fluxrig_tooling.cli.common import folder_option, json_option, print_glossary, print_json, with_hint
+from fluxrig_tooling.cli.terminal import WIDTH, paragraph
 
 if TYPE_CHECKING:
     from fluxrig_tooling.rig.manifest import Manifest, Port
@@ -65,8 +66,7 @@ def _manifests(folder: Path, only: str | None = None) -> list[Manifest]:
     try:
         return [catalog.manifest(name) for name in ([only] if only else catalog.types())]
     except LocalError as exc:
-        hint = exc.fields.get("hint")
-        raise click.ClickException(f"{exc}" + (f": {hint}" if hint else "")) from exc
+        raise click.ClickException(with_hint(exc)) from exc
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
 
 
 def _lines(manifest: Manifest) -> list[str]:
-    """The page of one type, at most 80 columns wide."""
+    """The page of one type, at most `WIDTH` columns wide."""
     heading = click.style(manifest.type, bold=True)
     lines = [heading, _entry("", manifest.summary, -2), "", f"Runs on: {', '.join(manifest.targets)}"]
     for title, ports in (("Inputs", manifest.inputs), ("Outputs", manifest.outputs)):
@@ -116,7 +116,7 @@ def _properties(schema: dict[str, Any], indent: int, root: dict[str, Any] | None
             facts.append("required")
         if "default" in own:
             facts.append(f"default {own['default']}")
-        term = click.wrap_text(f"{name} ({', '.join(facts)})", 80 - indent, "", " " * (indent + 2))
+        term = click.wrap_text(f"{name} ({', '.join(facts)})", WIDTH - indent, "", " " * (indent + 2))
         lines.append(_entry(term, own.get("description", ""), indent))
         if own.get("examples"):
             lines.append(_entry("", "for example " + ", ".join(str(each) for each in own["examples"]), indent))
@@ -148,5 +148,5 @@ def _type_text(schema: dict[str, Any]) -> str:
 
 def _entry(term: str, text: str, indent: int) -> str:
     prefix = " " * indent
-    body = click.wrap_text(" ".join(text.split()), 80, prefix + "    ", prefix + "    ")
+    body = paragraph(" ".join(text.split()), prefix + "    ", prefix + "    ")
     return f"{prefix}{term}\n{body}" if term and text else body if text else prefix + term

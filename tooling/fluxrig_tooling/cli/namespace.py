@@ -11,10 +11,9 @@ from typing import Any
 
 from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage
 from rich.table import Table
-from rich.text import Text
 
 from fluxrig.decimal import Decimal
-from fluxrig.jsontext import json_text
+from fluxrig_tooling.cli.live import ValueTable
 
 MAX_DIGITS = 12
 """A number of more digits is a float that nobody wrote, such as 101.30000305175781, and is shown rounded."""
@@ -66,20 +65,12 @@ class NamespaceView:
 
     def table(self) -> Table:
         """The topics, sorted, with value, quality and age. What they have in common stands in the heading."""
-        table = Table(title=self._title, title_justify="left", expand=False)
         prefix = common_levels(self.entries)
-        table.add_column(prefix + "…" if prefix else "topic", overflow="fold")
-        table.add_column("value", justify="right", min_width=10)
-        table.add_column("quality", min_width=7)
-        table.add_column("age", justify="right", min_width=7)
-        now_ms = time.time_ns() // 1_000_000
+        table = ValueTable(self._title, prefix + "…" if prefix else "topic")
         for topic in sorted(self.entries):
             entry = self.entries[topic]
-            quality = Text(entry.quality, "green" if entry.quality == "good" else "red")
-            # As Text, so that nothing a topic or a value says is taken for markup.
-            value = Text(value_text(entry.value))
-            table.add_row(Text(topic[len(prefix) :]), value, quality, age_text(entry.ms, now_ms))
-        return table
+            table.add(topic[len(prefix) :], value=entry.value, quality=entry.quality, ms=entry.ms)
+        return table.table
 
 
 def is_past(entry: Entry, known: Entry | None, now_ms: int) -> bool:
@@ -119,28 +110,3 @@ def common_levels(topics: Collection[str]) -> str:
     first, last = min(topics).split("/"), max(topics).split("/")
     same = takewhile(lambda pair: pair[0] == pair[1], zip(first[:-1], last[:-1], strict=False))
     return "".join(level + "/" for level, _ in same)
-
-
-def value_text(value: Any) -> str:
-    """A value as a person reads it: decimals with their places, floats with five digits, booleans as on and off."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:.5g}"
-    if isinstance(value, list | dict):
-        return json_text(value, "null")
-    return str(value)
-
-
-def age_text(ms: int | None, now_ms: int) -> str:
-    """How long ago `ms` was: tenths of seconds below a minute, then minutes, then hours."""
-    if ms is None:
-        return "-"
-    seconds = max(now_ms - ms, 0) / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h"

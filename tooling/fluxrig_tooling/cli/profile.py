@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fluxrig_tooling.cli.common import folder_option, json_option, print_glossary, print_json, refused
+from fluxrig_tooling.cli.common import folder_option, json_option, print_glossary, print_json, refused, with_hint
+from fluxrig_tooling.cli.terminal import WIDTH, paragraph
+from fluxrig_tooling.modbus.tables import BIT_TABLES
+from fluxrig_tooling.wording.text import counted, cut
 
 if TYPE_CHECKING:
     from fluxrig_tooling.rig.profile import Profile, Profiles
-
-WIDTH = 80
 
 COLUMNS = ("tag", "address", "type", "scale", "unit", "group")
 """Of the table of tags. The others of a tag's keys are in the JSON."""
@@ -44,7 +45,7 @@ def list_(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json([_summary(each) for each in found])
     else:
-        print_glossary({each.name: f"{each.vendor} {each.model}, {len(each.tags.entries)} tags" for each in found})
+        print_glossary({each.name: _in_words(each) for each in found})
     if broken:
         raise SystemExit(1)
 
@@ -61,6 +62,7 @@ def show(name: str, folder: Path, as_json: bool) -> None:
       fluxrig profile show eastron/sdm630
     """
     from fluxrig_tooling.rig.profile import Profiles
+    from fluxrig_tooling.rig.yaml_text import flow
 
     profile = _profile(Profiles(folder), name, as_json)
     defaults, tags = _values(profile, as_json)
@@ -75,10 +77,14 @@ def show(name: str, folder: Path, as_json: bool) -> None:
     if defaults:
         click.echo("\nDefaults, which a rig may override:")
         for key, value in defaults.items():
-            click.echo(_paragraph(f"{key}: {_flow(value)}"))
+            click.echo(_paragraph(f"{key}: {flow(value)}"))
     click.echo("")
     for line in _table(tags):
         click.echo(line)
+
+
+def _in_words(profile: Profile) -> str:
+    return f"{profile.vendor} {profile.model}, {counted(len(profile.tags.entries), 'tag')}"
 
 
 def _readable(profiles: Profiles) -> tuple[list[Profile], list[str]]:
@@ -92,7 +98,7 @@ def _readable(profiles: Profiles) -> tuple[list[Profile], list[str]]:
         try:
             profile = profiles.profile(name, problems)
         except LocalError as exc:
-            broken.append(f"{exc}: {exc.fields.get('hint', '')}")
+            broken.append(with_hint(exc))
             continue
         if profile:
             found.append(profile)
@@ -109,8 +115,7 @@ def _profile(profiles: Profiles, name: str, as_json: bool) -> Profile:
     try:
         profile = profiles.profile(name, problems)
     except LocalError as exc:
-        hint = exc.fields.get("hint")
-        raise refused(str(exc) + (f": {hint}" if hint else ""), as_json) from exc
+        raise refused(with_hint(exc), as_json) from exc
     if profile is None:
         raise _not_valid(name, problems, as_json)
     return profile
@@ -151,11 +156,11 @@ def _summary(profile: Profile) -> dict[str, Any]:
 
 
 def _table(tags: dict[str, dict[str, Any]]) -> list[str]:
-    """The tags in columns, at most 80 characters wide."""
+    """The tags in columns, at most `WIDTH` columns wide."""
     rows = [COLUMNS, *(tuple(_cell(name, tag, column) for column in COLUMNS) for name, tag in tags.items())]
     widths = [max(len(row[index]) for row in rows) for index in range(len(COLUMNS))]
     lines = ["  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [line if len(line) <= WIDTH else line[: WIDTH - 1] + "…" for line in lines]
+    return [cut(line, WIDTH) for line in lines]
 
 
 def _cell(name: str, tag: dict[str, Any], column: str) -> str:
@@ -165,17 +170,10 @@ def _cell(name: str, tag: dict[str, Any], column: str) -> str:
         return f"{tag['address']} bit {tag['bit']}"
     if column == "type":
         order = f" {tag['order']}" if "order" in tag else ""
-        is_bit = "bit" in tag or str(tag["address"]).startswith(("co:", "di:"))
+        is_bit = "bit" in tag or str(tag["address"]).partition(":")[0] in BIT_TABLES
         return tag.get("type", "bool" if is_bit else "uint16") + order
     return str(tag.get(column, ""))
 
 
-def _flow(value: Any) -> str:
-    """A value as it could stand in a rig file."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
-    return str(value)
-
-
 def _paragraph(text: str) -> str:
-    return click.wrap_text(text, WIDTH, "  ", "  ")
+    return paragraph(text, "  ", "  ")

@@ -24,6 +24,7 @@ from fluxrig_tooling.cli.common import (
 )
 from fluxrig_tooling.cli.rig_new import command as new_command
 from fluxrig_tooling.cli.rig_plan import command as plan_command
+from fluxrig_tooling.wording.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -66,13 +67,13 @@ def check(rig: Path, as_json: bool) -> None:
         for problem in problems:
             click.echo(str(problem))
         if model:
-            gears = _count(model.gears, "gear")
+            gears = counted(len(model.gears), "gear")
             if model.insertions:
                 gears += f" ({len(model.insertions)} inserted)"
-            parts = (_count(model.racks, "rack"), gears, _count(model.wires, "wire"))
-            click.echo(f"{rig}: ok: {', '.join(parts)}" + (f"; {warnings} warnings" if warnings else ""))
+            parts = (counted(len(model.racks), "rack"), gears, counted(len(model.wires), "wire"))
+            click.echo(f"{rig}: ok: {', '.join(parts)}" + (f"; {counted(warnings, 'warning')}" if warnings else ""))
         else:
-            click.echo(f"{rig}: {errors} error{'s' * (errors != 1)}")
+            click.echo(f"{rig}: {counted(errors, 'error')}")
     if errors:
         raise SystemExit(1)
 
@@ -195,7 +196,3 @@ def _inserted(model: RigModel, rack: str | None = None) -> list[dict[str, Any]]:
     from fluxrig_tooling.rig.invariant import as_dict
 
     return [as_dict(each) for each in model.insertions if rack in (None, each.rack)]
-
-
-def _count(items: Any, noun: str) -> str:
-    return f"{len(items)} {noun}{'s' * (len(items) != 1)}"

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 import click
 
 from fluxrig_tooling.cli.common import json_option, print_json, refused
+from fluxrig_tooling.modbus.orders import ORDERS
+from fluxrig_tooling.modbus.tables import TABLES
+from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID
+from fluxrig_tooling.wording.text import counted
 
 if TYPE_CHECKING:
     from fluxrig_tooling.rig.importing import Imported
 
 FORMATS = ("auto", "plain", "kepware", "telegraf")
-ORDERS = ("ABCD", "BADC", "CDAB", "DCBA")
 STARTER = "minimal.yaml"
 
+UNIT_ID = click.IntRange(0, MAX_TCP_UNIT_ID)
 LIST_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -25,10 +29,10 @@ LIST_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default="rig.yaml", show_default=True)
 @click.option("--link", metavar="LINK", default="", help="Where the device is, such as tcp://10.0.0.5.")
 @click.option("--name", metavar="NAME", default="", help="The name of the rig; default: that of the list.")
-@click.option("--unit-id", type=click.IntRange(0, 255), default=1, help="The Modbus unit, where the list has none.")
+@click.option("--unit-id", type=UNIT_ID, default=1, help="The Modbus unit, where the list has none.")
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="auto", help="Of the list.")
 @click.option("--base", type=click.Choice(("0", "1")), help="What bare numbers of registers count from.")
-@click.option("--table", type=click.Choice(("hr", "ir", "co", "di")), default=None, help="The table of bare numbers.")
+@click.option("--table", type=click.Choice(TABLES), help="The table of bare numbers.")
 @click.option("--order", type=click.Choice(ORDERS), help="Byte order, where the list has none (Kepware: CDAB).")
 @click.option("--force", is_flag=True, help="Replace the output file.")
 @json_option
@@ -96,9 +100,9 @@ def _report(imported: Imported, output: Path, source: Path, as_json: bool) -> No
             }
         )
         return
-    click.echo(f"{output}: {_count(imported.tags, 'tag')} of {source} ({imported.format})")
+    click.echo(f"{output}: {counted(imported.tags, 'tag')} of {source} ({imported.format})")
     if errors or warnings:
-        click.echo(f"{_count(len(errors), 'line')} left out, {_count(len(warnings), 'warning')}: see above", err=True)
+        click.echo(f"{counted(len(errors), 'line')} left out, {counted(len(warnings), 'warning')}: see above", err=True)
 
 
 def _starter(link: str, name: str) -> str:
@@ -112,7 +116,3 @@ def _write(output: Path, text: str, as_json: bool) -> None:
         output.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise refused(f"{output} cannot be written: {exc.strerror or exc}", as_json) from exc
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fluxrig_tooling.cli.common import RIG_FILE, json_option, print_json, refuse_compiled, refused
+from fluxrig_tooling.cli.common import RIG_FILE, json_option, known_rack, print_json, refuse_compiled, refused
+from fluxrig_tooling.cli.terminal import WIDTH
+from fluxrig_tooling.wording.text import counted, cut
+from fluxrig_tooling.wording.units import duration_text
 
 if TYPE_CHECKING:
     from fluxrig_tooling.rig.lower.io_modbus.lines import Line
 
-WIDTH = 80
 NAME = 22
 """Columns of the name of a poll."""
 
@@ -51,12 +53,8 @@ def command(rig: Path, rack: str | None, as_json: bool) -> None:
     # What could not be read would be missing from the lines.
     if model is None or not model.complete or not all(gear.sound for gear in model.gears):
         raise refused(f"{rig} has errors, see above", as_json, [problem.as_dict() for problem in problems])
-    if rack is not None and rack not in {each.name for each in model.racks}:
-        from fluxrig_tooling.wording.suggest import did_you_mean
-
-        raise click.UsageError(
-            f"the rig has no rack {rack!r}: {did_you_mean(rack, [each.name for each in model.racks])}"
-        )
+    if rack is not None:
+        known_rack(model, rack)
     lines = [line for line in lines_of(model) if rack in (None, line.rack)]
     documents = [report(line) for line in lines]
     if as_json:
@@ -70,7 +68,7 @@ def command(rig: Path, rack: str | None, as_json: bool) -> None:
 
 
 def _page(line: Line, found: dict[str, Any]) -> Iterator[str]:
-    yield click.style(_cut(f"{found['line']} on {found['rack']}", WIDTH), bold=True)
+    yield click.style(cut(f"{found['line']} on {found['rack']}", WIDTH), bold=True)
     yield _summary(found)
     if not found["polls"]:
         yield "nothing is polled"
@@ -90,7 +88,7 @@ def _page(line: Line, found: dict[str, Any]) -> Iterator[str]:
 def _summary(found: dict[str, Any]) -> str:
     requests = sum(len(poll["requests"]) for poll in found["polls"])
     counts = ((found["gears"], "gear"), (found["units"], "unit"), (found["polls"], "poll"))
-    parts = [_count(len(items), noun) for items, noun in counts] + [_count(requests, "request")]
+    parts = [counted(len(items), noun) for items, noun in counts] + [counted(requests, "request")]
     settings = found["settings"]
     if settings:
         parity = settings["parity"][0].upper()
@@ -110,7 +108,7 @@ def _load(found: dict[str, Any]) -> Iterator[str]:
 def _writes(found: dict[str, Any]) -> Iterator[str]:
     if found["writable"]:
         longest = f"one write takes up to {_time(found['write_us'])}, and goes ahead of all polls"
-        yield f"writes {_count(found['writable'], 'tag')}: {longest}"
+        yield f"writes {counted(found['writable'], 'tag')}: {longest}"
 
 
 def _requests(found: dict[str, Any]) -> Iterator[str]:
@@ -131,7 +129,7 @@ def _polls(found: dict[str, Any]) -> Iterator[str]:
     for poll in found["polls"]:
         worst = "" if estimated else f"{_time(poll['needs_us']):>11}{_time(poll['spare_us']):>11}"
         yield (
-            f"{_name(poll):<{NAME}} {_duration(poll['every_ms']):>7} {_duration(poll['phase_ms']):>7}"
+            f"{_name(poll):<{NAME}} {duration_text(poll['every_ms']):>7} {duration_text(poll['phase_ms']):>7}"
             f"{_time(poll['time_us']):>11}{_percent(poll['utilisation']):>8}{worst}"
         )
 
@@ -165,11 +163,7 @@ def _bar(part: float, columns: int) -> str:
 
 
 def _name(poll: dict[str, Any]) -> str:
-    return _cut(f"{poll['gear']}.{poll['poll']}", NAME)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return cut(f"{poll['gear']}.{poll['poll']}", NAME)
 
 
 def _time(us: int) -> str:
@@ -178,15 +172,5 @@ def _time(us: int) -> str:
     return time_text(us)
 
 
-def _duration(ms: int) -> str:
-    from fluxrig_tooling.wording.units import duration_text
-
-    return duration_text(ms)
-
-
 def _percent(part: float) -> str:
     return f"{100 * part:.1f} %"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -55,8 +55,8 @@ class Wanted:
         if self.count is not None:
             count, rest = divmod(self.count, self.width)
             if rest:
-                what = f"{self.text}: {self.count} items are no whole number of values"
-                raise click.UsageError(f"{what}, which take {self.width} each")
+                expected = f"expected a multiple of the {self.width} items that a value takes"
+                raise click.UsageError(f"{self.text}: {expected}, got {self.count}")
         tags = []
         for index in range(count or 1):
             address = span(self.table, self.first + index * self.width, 1)
@@ -69,7 +69,7 @@ def parse_address(text: str, defaults: dict[str, Any]) -> Wanted:
     """What an argument says; `defaults` are keys of a tag for those that say nothing. Wrong usage if it is none."""
     match = _ARGUMENT.fullmatch(text)
     if not match:
-        raise click.UsageError(f"{text!r} is no address: it is {GRAMMAR}")
+        raise click.UsageError(f"expected an address of the form {GRAMMAR}, got {text!r}")
     name, where, parts = match.groups(default="")
     table, first, count = _span(where)
     keys = dict(defaults) if table in REGISTER_TABLES else {}
@@ -111,7 +111,7 @@ def number(text: str) -> int | float:
     except ValueError:
         value = float("nan")
     if not isfinite(value):
-        raise click.UsageError(f"{text!r} is no number")
+        raise click.UsageError(f"expected a number, got {text!r}")
     return value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from fluxrig.errors import FluxError, TransientError
 from fluxrig.modbus.exceptions import NO_SUCH_ITEM, SERVER_DEVICE_FAILURE
-from fluxrig.modbus.pdu import MAX_REGISTERS, TABLES, ExceptionResponse, read_request
+from fluxrig.modbus.pdu import MAX_REGISTERS, ExceptionResponse, read_request
 from fluxrig.modbus.request import Request
 from fluxrig_tooling.cli.modbus.learning.panel import Reading
 from fluxrig_tooling.cli.modbus.learning.ranking import Round, Sample
@@ -15,6 +15,7 @@ from fluxrig_tooling.cli.modbus.reading import items
 from fluxrig_tooling.cli.modbus.session import Session, opened
 from fluxrig_tooling.cli.modbus.small_rig import Device
 from fluxrig_tooling.cli.modbus.trouble import read_trouble, span
+from fluxrig_tooling.modbus.tables import READ_FUNCTIONS
 
 LONGEST = MAX_REGISTERS - MAX_REGISTERS % 2
 
@@ -77,7 +78,7 @@ class Area:
 
     async def _ask(self, session: Session, first: int, count: int) -> tuple[Request, int]:
         """The request, which has data or was refused, and the code of the refusal."""
-        asked = Request(self._unit_id, read_request(TABLES.index(self.table), first, count))
+        asked = Request(self._unit_id, read_request(READ_FUNCTIONS[self.table], first, count))
         await session.ask([asked])
         if asked.data is not None:
             return asked, 0

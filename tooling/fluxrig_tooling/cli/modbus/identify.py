@@ -11,9 +11,9 @@ from fluxrig_tooling.cli.common import json_option, print_json
 from fluxrig_tooling.cli.modbus.identity import CATEGORIES, Identity, identify
 from fluxrig_tooling.cli.modbus.options import Target, target_options
 from fluxrig_tooling.cli.modbus.session import opened, run
-from fluxrig_tooling.cli.modbus.show import console, new_table
 from fluxrig_tooling.cli.modbus.small_rig import ANY_TAG, Device, device
 from fluxrig_tooling.cli.modbus.trouble import Trouble, exception_trouble, line_trouble
+from fluxrig_tooling.cli.terminal import console, new_table, print_error
 
 
 @click.command("identify")
@@ -35,7 +35,7 @@ def command(target: Target, most: str, as_json: bool) -> None:
         found = {"link": target.link, "unit": target.unit_id, "objects": identity.named()}
         print_json({"ok": trouble is None, **found, **(trouble.as_dict() if trouble else {})})
     elif trouble:
-        click.echo(f"{click.style('error:', fg='red')} {trouble}", err=True)
+        print_error(str(trouble))
     else:
         table = new_table(f"unit {target.unit_id}", "says", folded=("says",))
         for name, value in identity.named().items():

@@ -3,58 +3,42 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from fluxrig.errors import LocalError
-from fluxrig_tooling.cli.common import json_option, print_json, refused
+from fluxrig_tooling.cli.common import Parsed, json_option, print_json, refused
 from fluxrig_tooling.cli.modbus.area import Area, Registers
 from fluxrig_tooling.cli.modbus.learned import document, show, show_tags
 from fluxrig_tooling.cli.modbus.learning.panel import Reading, parse_reading
 from fluxrig_tooling.cli.modbus.learning.ranking import rank
 from fluxrig_tooling.cli.modbus.options import DURATION, Target, target_options
 from fluxrig_tooling.cli.modbus.session import run
-from fluxrig_tooling.cli.modbus.show import console
 from fluxrig_tooling.cli.modbus.small_rig import ANY_TAG, device
 from fluxrig_tooling.cli.modbus.trouble import read_trouble
-
-TABLES = ("hr", "ir")
-LAST_ADDRESS = 65_535
-
-
-class Span(click.ParamType):
-    """Addresses such as 0-99, as (first, last)."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        first, _, last = value.partition("-")
-        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) <= LAST_ADDRESS):
-            self.fail(f"{value!r} is no range of addresses from 0 to {LAST_ADDRESS}, such as 0-99", param, ctx)
-        return int(first), int(last)
+from fluxrig_tooling.cli.terminal import progress
+from fluxrig_tooling.modbus.addresses import LAST_ADDRESS
+from fluxrig_tooling.modbus.tables import REGISTER_TABLES
 
 
-class ReadingType(click.ParamType):
-    """A reading as a panel shows it."""
+def parse_span(text: str) -> tuple[int, int]:
+    """Addresses such as 0-99, as (first, last). LocalError for other text."""
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) <= LAST_ADDRESS):
+        raise LocalError(f"expected a range such as 0-99, of addresses from 0 to {LAST_ADDRESS}, got {text!r}")
+    return int(first), int(last)
 
-    name = "reading"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Reading:
-        try:
-            return parse_reading(value)
-        except LocalError as exc:
-            self.fail(str(exc), param, ctx)
+SPAN = Parsed("span", parse_span)
+READING = Parsed("reading", parse_reading)
 
 
 @click.command("learn")
 @target_options
-@click.option("--table", "tables", type=click.Choice(TABLES), multiple=True, help="Where to look; both unless given.")
-@click.option("--range", "span", type=Span(), metavar="FIRST-LAST", default="0-99", help="Which addresses; 0-99.")
-@click.option("--reading", "readings", type=ReadingType(), metavar="TEXT", multiple=True, help="[NAME=]NUMBER [UNIT].")
+@click.option("--table", "tables", type=click.Choice(REGISTER_TABLES), multiple=True, help="Where to look; both.")
+@click.option("--range", "span", type=SPAN, metavar="FIRST-LAST", default="0-99", help="Which addresses; 0-99.")
+@click.option("--reading", "readings", type=READING, metavar="TEXT", multiple=True, help="[NAME=]NUMBER [UNIT].")
 @click.option("--samples", type=click.IntRange(1, 100), metavar="N", default=3, help="How often to look; 3.")
 @click.option("--every", type=DURATION, metavar="TIME", default="500ms", help="Between two looks; 500ms.")
 @json_option
@@ -80,10 +64,10 @@ def command(
     is_asking = not readings
     if is_asking and (as_json or not sys.stdin.isatty()):
         raise click.UsageError("there is no terminal to ask at: give each reading with --reading")
-    areas = [Area(target.unit_id, table, *span) for table in dict.fromkeys(tables or TABLES)]
+    areas = [Area(target.unit_id, table, *span) for table in dict.fromkeys(tables or REGISTER_TABLES)]
     registers = Registers(device(target.config(ANY_TAG)), target, areas)
-    with _bar(sum(area.size for area in areas)) as progress:
-        run(registers.explore(progress), as_json)
+    with progress("looking for registers", sum(area.size for area in areas), counts=True) as bar:
+        run(registers.explore(bar.advance), as_json)
     if not registers.areas:
         trouble = read_trouble(
             areas[0].refusal, target.unit_id, table=areas[0].table, first=span[0], count=areas[0].size
@@ -149,12 +133,3 @@ def _parsed(text: str) -> Reading | None:
     except LocalError as exc:
         click.echo(str(exc), err=True)
         return None
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar of the registers that were looked for, on standard error if that is a terminal."""
-    columns = (TextColumn("looking for registers"), BarColumn(30), MofNCompleteColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda count: bar.advance(task, count)

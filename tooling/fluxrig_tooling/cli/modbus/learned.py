@@ -11,8 +11,9 @@ from rich.text import Text
 from fluxrig_tooling.cli.modbus.learning.panel import Reading
 from fluxrig_tooling.cli.modbus.learning.ranking import Candidate, Round, is_chance
 from fluxrig_tooling.cli.modbus.options import Target
-from fluxrig_tooling.cli.modbus.show import console, new_table
-from fluxrig_tooling.cli.modbus.snippet import flow, gear_lines
+from fluxrig_tooling.cli.modbus.snippet import gear_lines
+from fluxrig_tooling.cli.terminal import console, new_table
+from fluxrig_tooling.rig.yaml_text import flow
 
 SHOWN = 5
 TIE = 0.05

@@ -9,30 +9,22 @@ from typing import Any
 
 import click
 
-MAX_UNIT_ID = 255
+from fluxrig.errors import LocalError
+from fluxrig_tooling.cli.common import Parsed
+from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID
 
 
-class Duration(click.ParamType):
-    """A duration as in a rig, such as 500ms or 2s, in milliseconds."""
+def parse_positive_duration(text: str) -> int:
+    """A duration as in a rig, such as 500ms or 2s, in milliseconds: at least one. LocalError for other text."""
+    from fluxrig_tooling.wording.units import parse_duration
 
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from fluxrig.errors import LocalError
-        from fluxrig_tooling.wording.units import parse_duration
-
-        if isinstance(value, int):
-            return value
-        try:
-            ms = parse_duration(value)
-        except LocalError as exc:
-            self.fail(str(exc), param, ctx)
-        if ms < 1:
-            self.fail("a duration is at least 1ms", param, ctx)
-        return ms
+    ms = parse_duration(text)
+    if ms < 1:
+        raise LocalError(f"expected at least 1ms, got {text}")
+    return ms
 
 
-DURATION = Duration()
+DURATION = Parsed("duration", parse_positive_duration)
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class Target:
 
 link_argument = click.argument("link")
 unit_option = click.option(
-    "--unit", type=click.IntRange(0, MAX_UNIT_ID), metavar="ID", default=1, help="The Modbus unit (slave) id; 1."
+    "--unit", type=click.IntRange(0, MAX_TCP_UNIT_ID), metavar="ID", default=1, help="The Modbus unit (slave) id; 1."
 )
 baud_option = click.option("--baud", type=int, metavar="RATE", help="Of a serial line; 19200 unless given.")
 parity_option = click.option("--parity", type=click.Choice(["even", "none", "odd"]), help="Of a serial line; even.")

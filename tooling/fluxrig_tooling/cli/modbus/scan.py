@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from fluxrig_tooling.cli.common import json_option, print_json
 from fluxrig_tooling.cli.modbus.addresses import parse_address
-from fluxrig_tooling.cli.modbus.options import DURATION, MAX_UNIT_ID, Target, line_keys, link_argument, rs485_option
+from fluxrig_tooling.cli.modbus.options import DURATION, Target, line_keys, link_argument, rs485_option
 from fluxrig_tooling.cli.modbus.scanning import ANSWER, LATE, Found, Scan, Setting
 from fluxrig_tooling.cli.modbus.session import run
-from fluxrig_tooling.cli.modbus.show import console, new_table
 from fluxrig_tooling.cli.modbus.snippet import gear_lines
+from fluxrig_tooling.cli.terminal import Bar, console, new_table, progress
+from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID, SERIAL_UNIT_IDS
+from fluxrig_tooling.wording.text import counted
 
 BAUDS = "9600,19200,38400,115200"
 PARITIES = "none,even"
 SERIAL = "serial://"
-NETWORK_UNITS = (1, 255, 0, *range(2, 248))
+NETWORK_UNITS = (1, MAX_TCP_UNIT_ID, 0, *SERIAL_UNIT_IDS[1:])
 """Devices on a network answer as 1, 255 or 0, gateways for the units behind them."""
 
 SERIAL_MS, NETWORK_MS = 300, 500
@@ -44,10 +45,10 @@ class Numbers(click.ParamType):
         for part in value.split(","):
             first, dash, last = part.strip().partition("-")
             if not first.isdecimal() or (dash and not last.isdecimal()):
-                self.fail(f"{part!r} is no number and no range such as 1-10", param, ctx)
+                self.fail(f"expected a number, or a range such as 1-10, got {part!r}", param, ctx)
             begin, end = int(first), int(last or first)
             if not self._low <= begin <= end <= self._high:
-                self.fail(f"{part} is not within {self._low} to {self._high}", param, ctx)
+                self.fail(f"expected numbers from {self._low} to {self._high}, got {part}", param, ctx)
             numbers |= dict.fromkeys(range(begin, end + 1))
         return tuple(numbers)
 
@@ -55,7 +56,7 @@ class Numbers(click.ParamType):
 @click.command("scan")
 @link_argument
 @click.option(
-    "--units", type=Numbers(0, MAX_UNIT_ID), metavar="LIST", help="Which unit ids: 1-247; on tcp:// also 0 and 255."
+    "--units", type=Numbers(0, MAX_TCP_UNIT_ID), metavar="LIST", help="Which unit ids: 1-247; on tcp:// also 0 and 255."
 )
 @click.option("--bauds", type=Numbers(50, 4_000_000), metavar="LIST", default=BAUDS, help=f"{BAUDS} unless given.")
 @click.option("--parities", metavar="LIST", default=PARITIES, help="Of none, even and odd; none,even.")
@@ -95,14 +96,14 @@ def command(
     keys = line_keys(timeout or (SERIAL_MS if is_serial else NETWORK_MS), rs485=rs485 or None)
     wanted = parse_address(probe, {})
     if units is None:
-        units = NETWORK_UNITS if link.startswith("tcp://") else tuple(range(1, 248))
+        units = NETWORK_UNITS if link.startswith("tcp://") else tuple(SERIAL_UNIT_IDS)
     elif 0 in units and not link.startswith("tcp://"):
         raise click.UsageError("unit 0 is a broadcast on such a line, and nobody answers that")
     host = CPythonHost(Path(click.get_app_dir("fluxrig")))
     scan = Scan(host, Target(link, 1, keys), settings, units, (wanted.table, wanted.first), all_settings)
     try:
-        with _bar() as progress:
-            run(scan.run(progress), as_json)
+        with progress("", counts=True) as bar:
+            run(scan.run(partial(_advance, bar)), as_json)
     except KeyboardInterrupt:
         click.echo(f"ended after {scan.done} of {scan.total} attempts", err=True)
     if as_json:
@@ -117,29 +118,17 @@ def _settings(bauds: tuple[int, ...], parities: str, stop_bits: int) -> list[Set
     chosen = parities.split(",")
     for each in chosen:
         if each not in ("none", "even", "odd"):
-            raise click.UsageError(f"{each!r} is no parity: it is none, even or odd")
+            raise click.UsageError(f"expected none, even or odd, got {each!r}")
     return [Setting(baud, parity, stop_bits) for baud in bauds for parity in chosen]
 
 
-@contextmanager
-def _bar() -> Iterator[Callable[[Scan], None]]:
-    """A bar with the time that is left, on standard error if that is a terminal."""
-    columns = (TextColumn("{task.description:<24}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, TextColumn("{task.fields[found]} found"), console=console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task("", found=0)
-
-        def progress(scan: Scan) -> None:
-            bar.update(task, description=scan.now, completed=scan.done, total=scan.total, found=len(scan.found))
-
-        yield progress
+def _advance(bar: Bar, scan: Scan) -> None:
+    bar.show(f"{scan.now:<24}", scan.done, scan.total, f"{len(scan.found)} found")
 
 
 def _show(link: str, scan: Scan) -> None:
     if scan.found:
-        count = len(scan.found)
-        click.echo(f"{count} unit{'s' * (count != 1)} on {link}, after {scan.requests} requests:")
+        click.echo(f"{counted(len(scan.found), 'unit')} on {link}, after {counted(scan.requests, 'request')}:")
         is_serial = any(found.setting.baud for found in scan.found)
         table = new_table("unit", *["line"] * is_serial, "answers", "is", folded=("answers", "is"))
         for found in scan.found:
@@ -168,7 +157,7 @@ def _remarks(scan: Scan) -> Iterator[str]:
     if scan.error is not None:
         yield f"there is no connection: {scan.error}"
     elif not scan.found:
-        yield f"nobody answered {scan.requests} requests"
+        yield f"nobody answered {counted(scan.requests, 'request')}"
     alike = Counter(found.detail for found in scan.found).most_common(1)
     if alike and alike[0][1] >= ALIKE:
         yield f"{alike[0][1]} of them answer alike: it may be one device, which does not look at the unit id"

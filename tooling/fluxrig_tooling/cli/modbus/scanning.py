@@ -20,7 +20,7 @@ from fluxrig.errors import FluxError
 from fluxrig.host import Host
 from fluxrig.modbus.identification import BASIC
 from fluxrig.modbus.line import NOT_CONNECTED, LineError
-from fluxrig.modbus.pdu import TABLES, ExceptionResponse, read_request
+from fluxrig.modbus.pdu import ExceptionResponse, read_request
 from fluxrig.modbus.request import Request
 from fluxrig.modbus.rtu import Receiver
 from fluxrig_tooling.cli.modbus.identity import Identity, identify
@@ -30,6 +30,7 @@ from fluxrig_tooling.cli.modbus.reading import items
 from fluxrig_tooling.cli.modbus.session import Session
 from fluxrig_tooling.cli.modbus.small_rig import ANY_TAG, device
 from fluxrig_tooling.cli.modbus.trouble import span
+from fluxrig_tooling.modbus.tables import READ_FUNCTIONS
 
 LIKELY_UNITS = 10
 """So many units are tried at every setting before the others are tried at any."""
@@ -147,7 +148,7 @@ class Scan:
         session = await self._session_at(setting, False)
         ear = self._host.ear
         ear.sent = ear.heard = b""
-        request = Request(unit_id, read_request(TABLES.index(self._table), self._address, 1))
+        request = Request(unit_id, read_request(READ_FUNCTIONS[self._table], self._address, 1))
         failures = session.line.connect_failures
         await session.ask([request])
         late, ear.late = ear.late, b""

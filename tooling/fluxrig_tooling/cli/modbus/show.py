@@ -8,46 +8,27 @@ from itertools import groupby, pairwise
 from typing import Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from fluxrig.jsontext import json_text
 from fluxrig_tooling.cli.modbus.reading import Row
 from fluxrig_tooling.cli.modbus.trouble import NO_ANSWER, Trouble
-
-WIDTH = 80
-"""Columns where standard output is no terminal."""
+from fluxrig_tooling.cli.terminal import console, new_table, print_error
+from fluxrig_tooling.modbus.addresses import read_address, reference_text
+from fluxrig_tooling.modbus.orders import ABCD, CDAB
+from fluxrig_tooling.modbus.types import LAYOUTS
+from fluxrig_tooling.wording.values import FLOAT32, FLOAT64, value_text
 
 BITS_A_LINE = 10
 FEW_BITS = 16
-REFERENCES = {"co": "0", "di": "1", "ir": "3", "hr": "4"}
-"""The first digit of references counted from 1."""
 
 REGISTER_COLUMNS = ("address", "ref.", "hex", "uint16", "int16", "bits", "text")
-LONG_COLUMNS = ("address", "int32 ABCD", "int32 CDAB", "float32 ABCD", "float32 CDAB")
-LONG_LAYOUTS = (("i", "ABCD"), ("i", "CDAB"), ("f", "ABCD"), ("f", "CDAB"))
+LONGS = {f"{kind} {order}": (LAYOUTS[kind], order) for kind in ("int32", "float32") for order in (ABCD, CDAB)}
+"""The columns of two registers together: the `struct` code and the order of each."""
 
 PLAUSIBLE = (1e-4, 1e9)
 """Floats outside are hardly ever measured: they stand back."""
-
-
-def console(stderr: bool = False) -> Console:
-    """The terminal; where there is none, as wide as `WIDTH`, or as COLUMNS says."""
-    here = Console(stderr=stderr, highlight=False)
-    return (
-        here if here.is_terminal or "COLUMNS" in here._environ else Console(stderr=stderr, highlight=False, width=WIDTH)
-    )
-
-
-def new_table(*columns: str, right: Sequence[str] = (), folded: Sequence[str] = ()) -> Table:
-    """An empty table. Columns in `right` are set to the right; only those in `folded` take more than a line."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        justify: JustifyMethod = "right" if column in right else "left"
-        table.add_column(column, justify=justify, no_wrap=column not in folded, overflow="fold")
-    return table
 
 
 def show_values(rows: Sequence[Row]) -> None:
@@ -57,7 +38,7 @@ def show_values(rows: Sequence[Row]) -> None:
     named = any(row.name != row.address.partition("-")[0] for row in rows)
     table = new_table(*["name"] * named, "address", "type", "value", right=("value",))
     for row in rows:
-        value = Text("-" if row.trouble else value_text(row.value, row.how))
+        value = Text("-" if row.trouble else row_text(row))
         table.add_row(*[row.name] * named, row.address, row.how, value)
     console().print(table)
 
@@ -78,7 +59,7 @@ def show_items(rows: Sequence[Row]) -> None:
 def show_bits(rows: Sequence[Row]) -> None:
     if len(rows) <= FEW_BITS:
         for row in rows:
-            click.echo(f"{row.address:<9} {value_text(row.value)}")
+            click.echo(f"{row.address:<9} {row_text(row)}")
         return
     for begin in range(0, len(rows), BITS_A_LINE):
         line = rows[begin : begin + BITS_A_LINE]
@@ -97,7 +78,7 @@ def show_troubles(rows: Iterable[Row]) -> None:
     for trouble, those in troubles(rows):
         first = those[0].address
         where = "" if first in trouble.text or trouble.reason in NO_ANSWER else f"{first}: "
-        click.echo(f"{click.style('error:', fg='red')} {where}{trouble}", err=True)
+        print_error(f"{where}{trouble}")
 
 
 def troubles(rows: Iterable[Row]) -> Iterator[tuple[Trouble, list[Row]]]:
@@ -107,26 +88,14 @@ def troubles(rows: Iterable[Row]) -> Iterator[tuple[Trouble, list[Row]]]:
             yield trouble, list(those)
 
 
-def value_text(value: Any, how: str = "") -> str:
-    """A value as a person reads it: of a float the digits that it has."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, float):
-        return f"{value:.7g}" if how.startswith("float32") else f"{value:.15g}"
-    if isinstance(value, bytes):
-        return value.hex(" ", 2)
-    return str(value)
+def row_text(row: Row) -> str:
+    """The value of a row, with all the digits that a float of its type has."""
+    return value_text(row.value, FLOAT32 if row.how.startswith("float32") else FLOAT64)
 
 
 def print_exactly(document: Any) -> None:
     """One JSON document in one line, in which decimals have all their places and bytes are in hex."""
     click.echo(json_text(document))
-
-
-def reference(address: str) -> str:
-    """The reference counted from 1: 40001 for hr:0."""
-    table, _, number = address.partition(":")
-    return f"{REFERENCES[table]}{int(number) + 1:04d}"
 
 
 def _registers(rows: Sequence[Row]) -> Table:
@@ -136,7 +105,7 @@ def _registers(rows: Sequence[Row]) -> Table:
         bits = f"{value:016b}"
         table.add_row(
             row.address,
-            Text(reference(row.address), "dim"),
+            Text(reference_text(*read_address(row.address)), "dim"),
             f"{value:04x}",
             str(value),
             str(value - (value >> 15 << 16)),
@@ -147,17 +116,18 @@ def _registers(rows: Sequence[Row]) -> Table:
 
 
 def _longs(pairs: Iterable[tuple[Row, Row]]) -> Table:
-    table = new_table(*LONG_COLUMNS, right=LONG_COLUMNS[1:])
+    table = new_table("address", *LONGS, right=tuple(LONGS))
     for row, other in pairs:
         cells = []
-        for code, order in LONG_LAYOUTS:
-            first, second = (row, other) if order == "ABCD" else (other, row)
+        for code, order in LONGS.values():
+            first, second = (row, other) if order == ABCD else (other, row)
             (value,) = struct.unpack(">" + code, struct.pack(">HH", first.value, second.value))
             is_odd = code == "f" and value != 0 and not PLAUSIBLE[0] <= abs(value) <= PLAUSIBLE[1]
-            cells.append(Text(value_text(value, "float32"), "dim" if is_odd else ""))
+            cells.append(Text(value_text(value, FLOAT32), "dim" if is_odd else ""))
         table.add_row(row.address, *cells)
     return table
 
 
 def _follows(row: Row, other: Row) -> bool:
-    return int(other.address.partition(":")[2]) == int(row.address.partition(":")[2]) + 1
+    table, address = read_address(row.address)
+    return read_address(other.address) == (table, address + 1)

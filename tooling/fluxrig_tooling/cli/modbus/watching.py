@@ -14,9 +14,10 @@ from rich.text import Text
 from fluxrig_tooling.cli.modbus.options import Target
 from fluxrig_tooling.cli.modbus.reading import Row, Source
 from fluxrig_tooling.cli.modbus.session import opened, run
-from fluxrig_tooling.cli.modbus.show import console, new_table, value_text
+from fluxrig_tooling.cli.modbus.show import row_text
 from fluxrig_tooling.cli.modbus.small_rig import Device
-from fluxrig_tooling.cli.namespace import age_text
+from fluxrig_tooling.cli.terminal import console, new_table
+from fluxrig_tooling.wording.values import age_text
 
 FRESH_MS = 2000
 """So long a value that has changed stands out."""
@@ -69,14 +70,14 @@ class Log:
         for seen in self.seen:
             row, age_ms = seen.row, None if seen.changed_ms is None else now_ms - seen.changed_ms
             style = "red" if row.trouble else "bold yellow" if age_ms is not None and age_ms < FRESH_MS else ""
-            value = Text(f"bad:{row.trouble.reason}" if row.trouble else value_text(row.value, row.how), style)
+            value = Text(_value(row), style)
             last = "-" if seen.changed_ms is None else age_text(seen.changed_ms, now_ms)
             table.add_row(row.name, row.how or _hexadecimal(row), value, str(seen.changes), last)
         return Group(Text(title, "dim"), table)
 
 
 def watch_rows(device: Device, target: Target, source: Source, every_ms: int) -> None:
-    """Read and show, until Ctrl-C. Where no terminal is, each read is a line."""
+    """Read and show, until Ctrl-C. Without a terminal each read is a line."""
     try:
         run(_watch(device, target, source, every_ms), as_json=False)
     except KeyboardInterrupt:
@@ -108,8 +109,11 @@ async def _watch(device: Device, target: Target, source: Source, every_ms: int) 
 def _line(rows: list[Row]) -> str:
     now_ms = time.time_ns() // 1_000_000
     at = f"{time.strftime('%H:%M:%S', time.localtime(now_ms / 1000))}.{now_ms % 1000:03d}"
-    values = (f"bad:{row.trouble.reason}" if row.trouble else value_text(row.value, row.how) for row in rows)
-    return "  ".join([at, *(f"{row.name}={value}" for row, value in zip(rows, values, strict=True))])
+    return "  ".join([at, *(f"{row.name}={_value(row)}" for row in rows)])
+
+
+def _value(row: Row) -> str:
+    return f"bad:{row.trouble.reason}" if row.trouble else row_text(row)
 
 
 def _hexadecimal(row: Row) -> str:

@@ -17,10 +17,11 @@ from fluxrig_tooling.cli.common import json_option, refused
 from fluxrig_tooling.cli.modbus.addresses import Wanted, number, parse_address, tag_keys
 from fluxrig_tooling.cli.modbus.options import Target, target_options
 from fluxrig_tooling.cli.modbus.session import opened, run
-from fluxrig_tooling.cli.modbus.show import print_exactly, value_text
+from fluxrig_tooling.cli.modbus.show import print_exactly
 from fluxrig_tooling.cli.modbus.small_rig import Device, device
 from fluxrig_tooling.cli.modbus.trouble import NO_ANSWER, Trouble
 from fluxrig_tooling.cli.modbus.writing import GOOD, SENT, Job, Outcome
+from fluxrig_tooling.wording.values import FLOAT64, value_text
 
 FUNCTIONS = {
     pdu.WRITE_SINGLE_COIL: "single",
@@ -217,4 +218,4 @@ def _document(target: Target, job: Job, before: list[Any] | Trouble | None, outc
 def _listed(values: list[Any] | Trouble | None) -> str:
     if isinstance(values, Trouble):
         return f"unknown: {values.text}"
-    return ", ".join(value_text(value) for value in values or ())
+    return ", ".join(value_text(value, FLOAT64) for value in values or ())

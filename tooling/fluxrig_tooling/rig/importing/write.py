@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from fractions import Fraction
@@ -10,7 +9,7 @@ from fractions import Fraction
 from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.rig.importing.model import Device, TagEntry
 from fluxrig_tooling.rig.importing.names import gear_name
-from fluxrig_tooling.rig.nodes import resolve
+from fluxrig_tooling.rig.yaml_text import scalar
 from fluxrig_tooling.wording.units import duration_text
 
 PLACEHOLDER_LINK = "tcp://192.0.2.1"
@@ -23,7 +22,6 @@ DIGITS = 9
 
 MAX_COMMENT = 60
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./%°²³-]*( [A-Za-z0-9_./%°²³-]+)*")
 _UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufdff]")
 
 
@@ -108,7 +106,7 @@ class _Writer:
         self._add("    type: io_modbus")
         self._add("    config:")
         comment = "" if device.link else "  # put the address of the device here"
-        self._add(f"      link: {_quoted(device.link or PLACEHOLDER_LINK)}{comment}")
+        self._add(f"      link: {_scalar(device.link or PLACEHOLDER_LINK)}{comment}")
         self._add(f"      unit_id: {device.unit_id}")
         for key, value in device.settings.items():
             self._add(f"      {key}: {value}")
@@ -121,7 +119,7 @@ class _Writer:
         for tag in device.tags:
             self._tags[len(self._lines) + 1] = tag
             comment = f"  # {_one_line(tag.doc)[:MAX_COMMENT]}" if _one_line(tag.doc) else ""
-            self._add(f"        {_key(tag.name)}: {{{', '.join(_keys(tag))}}}{comment}")
+            self._add(f"        {scalar(tag.name)}: {{{', '.join(_keys(tag))}}}{comment}")
 
     def _rates(self, device: Device) -> dict[str, int]:
         """The period of each group, that of tags without one under the empty name; gives tags the group they need."""
@@ -156,26 +154,17 @@ def _keys(tag: TagEntry) -> list[str]:
     if tag.offset:
         keys.append(f"offset: {decimal_text(tag.offset)}")
     if tag.unit:
-        keys.append(f"unit: {_quoted(tag.unit)}")
+        keys.append(f"unit: {_scalar(tag.unit)}")
     if tag.range:
         keys.append(f"range: [{decimal_text(tag.range[0])}, {decimal_text(tag.range[1])}]")
     if tag.group:
-        keys.append(f"group: {_quoted(tag.group)}")
+        keys.append(f"group: {_scalar(tag.group)}")
     return keys
 
 
-def _key(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else _quoted(name)
-
-
-def _quoted(text: str) -> str:
-    """`text` as a scalar within { }: plain where that means the same, else in quotes."""
-    clean = _one_line(text)
-    if re.fullmatch(r"[a-z+]+://[A-Za-z0-9_./:-]+", clean) or (
-        _PLAIN.fullmatch(clean) and isinstance(resolve(clean), str)
-    ):
-        return clean
-    return json.dumps(clean, ensure_ascii=False)
+def _scalar(text: str) -> str:
+    """Text of a list, which may hold anything."""
+    return scalar(_one_line(text))
 
 
 def _one_line(text: str) -> str:

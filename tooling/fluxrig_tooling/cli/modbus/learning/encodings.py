@@ -7,24 +7,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isfinite
 
-from fluxrig_tooling.rig.lower.io_modbus.point import Point
+from fluxrig_tooling.modbus.orders import ABCD, BADC, CDAB, DCBA, byte_places
+from fluxrig_tooling.modbus.types import BCD, FLOATS, LAYOUTS, registers_of
 
-ORDERS = {"ABCD": 0.0, "CDAB": 0.5, "DCBA": 2.0, "BADC": 2.5}
+ORDERS = {ABCD: 0.0, CDAB: 0.5, DCBA: 2.0, BADC: 2.5}
 """The orders of values over several registers, and what each costs: the rarer, the more."""
 
 TYPES = {
-    "uint16": ("H", 1, 0.0),
-    "int16": ("h", 1, 0.0),
-    "float32": ("f", 2, 0.5),
-    "uint32": ("I", 2, 1.0),
-    "int32": ("i", 2, 1.0),
-    "uint64": ("Q", 4, 2.0),
-    "int64": ("q", 4, 2.0),
-    "float64": ("d", 4, 2.0),
-    "bcd16": ("H", 1, 3.0),
-    "bcd32": ("I", 2, 3.5),
+    "uint16": 0.0,
+    "int16": 0.0,
+    "float32": 0.5,
+    "uint32": 1.0,
+    "int32": 1.0,
+    "uint64": 2.0,
+    "int64": 2.0,
+    "float64": 2.0,
+    "bcd16": 3.0,
+    "bcd32": 3.5,
 }
-"""Of each type its `struct` code, the registers it takes, and its cost."""
+"""The types, and what each costs likewise."""
 
 SIGNED = {"uint16": "int16", "uint32": "int32", "uint64": "int64"}
 """The signed type that reads the same registers as an unsigned one, as long as the sign bit is 0."""
@@ -44,30 +45,29 @@ class Encoding:
     @property
     def width(self) -> int:
         """Registers."""
-        return TYPES[self.type][1]
+        return registers_of(self.type)
 
     @property
     def cost(self) -> float:
-        return TYPES[self.type][2] + ORDERS.get(self.order, 0.0)
+        return TYPES[self.type] + ORDERS.get(self.order, 0.0)
 
     @property
     def is_float(self) -> bool:
-        return self.type.startswith("float")
+        return self.type in FLOATS
 
     @property
     def is_bcd(self) -> bool:
-        return self.type.startswith("bcd")
+        return self.type in BCD
 
 
 def decoder(encoding: Encoding) -> Callable[[list[int]], int | float | None]:
     """What makes the raw number out of as many registers as `encoding` takes. None when they hold none."""
-    code, width, _ = TYPES[encoding.type]
-    picks = Point("", "", "hr", 0, width, code, encoding.order or "ABCD", 0, ()).picks(0)
-    packed, layout = f">{width}H", ">" + code
+    places = byte_places(encoding.order or ABCD, encoding.width)
+    packed, layout = f">{encoding.width}H", ">" + LAYOUTS[encoding.type]
 
     def decode(registers: list[int]) -> int | float | None:
         data = struct.pack(packed, *registers)
-        (raw,) = struct.unpack(layout, bytes([data[pick] for pick in picks]))
+        (raw,) = struct.unpack(layout, bytes([data[place] for place in places]))
         if encoding.is_bcd:
             digits = f"{raw:x}"
             return int(digits) if digits.isdecimal() else None
@@ -78,6 +78,6 @@ def decoder(encoding: Encoding) -> Callable[[list[int]], int | float | None]:
 
 def encodings() -> Iterator[Encoding]:
     """All of them, the plainest first."""
-    for name, (_, width, _) in TYPES.items():
-        for order in ORDERS if width > 1 else ("",):
+    for name in TYPES:
+        for order in ORDERS if registers_of(name) > 1 else ("",):
             yield Encoding(name, order)

@@ -53,7 +53,7 @@ def parse_reading(text: str) -> Reading:
     """`[NAME=]NUMBER [UNIT]`, with a point or a comma before the decimals. LocalError when it is not that."""
     match = _READING.fullmatch(text.strip())
     if not match:
-        raise LocalError(f'{text!r} is no reading: write a number, such as 230.1, "49.98 Hz" or flow=12.5')
+        raise LocalError(f'expected a reading such as 230.1, "49.98 Hz" or flow=12.5, got {text!r}')
     name, sign, number, unit = match.groups(default="")
     whole, decimals = _digits(number)
     value = Fraction(int(whole + decimals), 10 ** len(decimals))
@@ -70,7 +70,7 @@ def _digits(number: str) -> tuple[str, str]:
             number = number.replace(mark, "")
             break
     if not _PLAIN.fullmatch(number):
-        raise LocalError(f"{number!r} is no number: write it as 1234.5")
+        raise LocalError(f"expected a number such as 1234.5, got {number!r}")
     whole, _, decimals = number.replace(",", ".").partition(".")
     if len(whole + decimals) > MAX_DIGITS:
         raise LocalError(f"{number} has more than {MAX_DIGITS} digits")

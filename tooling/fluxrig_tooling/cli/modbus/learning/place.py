@@ -9,6 +9,7 @@ from typing import Any
 
 from fluxrig.decimal import Decimal
 from fluxrig_tooling.cli.modbus.learning.encodings import Encoding
+from fluxrig_tooling.modbus.orders import ABCD
 
 _DIGITS = {"float32": 24, "float64": 53}
 """Binary digits of a mantissa."""
@@ -68,7 +69,7 @@ class Place:
     def tag(self) -> dict[str, Any]:
         """The tag that a rig has for it."""
         tag: dict[str, Any] = {"address": self.where, "type": self.encoding.type}
-        if self.encoding.order not in ("", "ABCD"):
+        if self.encoding.order not in ("", ABCD):
             tag["order"] = self.encoding.order
         if self.exponent:
             tag["scale"] = 10**self.exponent
