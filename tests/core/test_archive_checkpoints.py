@@ -61,6 +61,20 @@ async def test_a_segment_that_ends_is_a_reason_for_one():
     await bench.stop()
 
 
+async def test_a_stop_leaves_nothing_but_its_checkpoint_without_one():
+    bench = await started()
+    bench.send(3)
+    await bench.wait(1001)
+    bench.send(2)
+    await bench.stop()
+    found = check(bench)
+    assert checkpoints(bench)[-1]["position"] == found.last - 1
+    again = await started(MemoryVolume(bench.volume.files))
+    await again.wait(5000)
+    await again.stop()
+    assert checkpoints(again) == [] and again.medium().last == found.last, "a run in which nothing came adds nothing"
+
+
 async def test_they_are_no_reason_for_more_of_them():
     # Each segment holds little more than one checkpoint.
     bench = await started(segment_bytes=400, checkpoint_ms=MINUTE_MS)

@@ -43,6 +43,23 @@ async def test_what_a_guaranteed_wire_has_not_delivered_is_not_dropped_and_the_a
     await bench.stop()
 
 
+async def test_a_full_archive_that_blocks_still_writes_what_was_acknowledged():
+    bench = await Bench(compiled=guaranteed(policy="block", **dict(SMALL, max_bytes=6000))).start()
+    while not bench.stats()["refused"]:
+        bench.send(2)
+        await bench.wait(100)
+    consumer = gear_of(bench.rack, "b")
+    consumer.away = False
+    await bench.wait(120_000)
+    assert consumer.got and consumer.got == list(range(len(consumer.got)))
+    after = await Bench(bench.volume.cut(), compiled=guaranteed(policy="block", **dict(SMALL, max_bytes=6000))).start()
+    again = gear_of(after.rack, "b")
+    again.away = False
+    await after.wait(120_000)
+    assert again.got == [], "nothing comes again, though nothing new could be taken"
+    await after.stop()
+
+
 async def test_dropping_the_oldest_counts_and_says_what_was_not_delivered():
     bench = await Bench(compiled=guaranteed(policy="drop_oldest", **SMALL)).start()
     for _ in range(8):

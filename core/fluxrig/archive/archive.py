@@ -19,7 +19,7 @@ from fluxrig.gear import DROP
 from fluxrig.ids import NIL_ID
 from fluxrig.journal.frames import FRAME
 from fluxrig.journal.journal import Journal
-from fluxrig.msg import ALARM, FluxMsg
+from fluxrig.msg import ALARM, MACHINE_ID, FluxMsg
 
 if TYPE_CHECKING:  # imported only where one is needed
     from fluxrig.archive.dead_letters import DeadLetters
@@ -174,11 +174,19 @@ class Archive:
         await self._changed.wait()
 
     async def flush(self) -> None:
-        """Make everything durable that has come, if the disk takes it. Whoever calls bounds how long that may take."""
+        """Make everything durable that has come, if the disk takes it, and tell in a checkpoint where that ends.
+
+        The caller bounds how long this may take.
+        """
+        await self._flush()
+        self._upkeep.checkpoint_if_due(True)
+        await self._flush()
+
+    async def _flush(self) -> None:
         while (
             self._is_written
             and (self.entries or self.journal.cursors_moved)
-            and not (self.volatile or self._upkeep.blocked)
+            and not (self.volatile or self._upkeep.full)
         ):
             self._arrived.set()
             self._urgent.set()
@@ -263,7 +271,7 @@ class Archive:
             if not self.is_open:
                 await self._open()
             await self._upkeep.make_room()
-            if self._upkeep.blocked:
+            if self._upkeep.full:
                 self._changed.set()
                 return False
             is_work = self.entries or self.journal.cursors_moved
@@ -283,7 +291,8 @@ class Archive:
         wire = self.codec.encode(msg)
         journal = self.journal
         size = FRAME + len(wire)
-        if journal.pending_bytes and journal.pending_bytes + size > self._ram_bytes:
+        # One that is larger than all of that room is taken beside what waits.
+        if journal.pending_bytes + (size if size <= self._ram_bytes else 0) > self._ram_bytes:
             self._shed(size)
         journal.append(wire)
         entry = self.outbox.entry(msg, wire, emit)
@@ -356,7 +365,7 @@ class Archive:
     def _note(self, event: str, data: dict) -> None:
         """Write down in the archive itself what happened to it."""
         note_id = self._ids.mint()
-        meta = {"machine.id": self.journal.machine, EVENT: event}
+        meta = {MACHINE_ID: self.journal.machine, EVENT: event}
         now = self._clock.wall_ns()
         self._take(FluxMsg(note_id, hexlify(note_id).decode(), NIL_ID, meta, data, now, mint=self._ids.mint), None)
 

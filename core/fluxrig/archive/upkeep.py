@@ -12,13 +12,15 @@ _DEFAULT_GROUP = 256 * 1024
 class Upkeep:
     """`note(event, data)` writes into the archive itself, `log(level, text)` to the operator's log.
 
-    blocked        the archive is full, and its policy is to take nothing then
+    blocked        the archive takes nothing more: it is nearly full, and its policy is to block
+    full           nor does it write what it has taken
     commit_bytes   a group of this size does not wait for more
     removed, undelivered   counters: messages that retention removed, and those of them that a consumer still wanted
     """
 
     def __init__(self, journal: Journal, settings: dict, wall_ns, note, log):
         self.blocked = False
+        self.full = False
         self.commit_bytes = group_bytes(settings, 0)
         self.removed = 0
         self.undelivered = 0
@@ -30,7 +32,7 @@ class Upkeep:
         self._note = note
         self._log = log
         self._listeners: list = []
-        self._last_checkpoint = 0  # its position
+        self._last_checkpoint = 0  # the position from which on there may be another one
         self._last_checkpoint_ns = 0
 
     def on_checkpoint(self, callback) -> None:
@@ -45,7 +47,8 @@ class Upkeep:
 
         await open_journal(self._journal, self._limits, self._settings, cursor_ids, self._note, self._log)
         self.commit_bytes = group_bytes(self._settings, self._journal.volume.block)
-        # The first write after a start brings one: it vouches for all that the last run has left.
+        # The first write after a start brings one: it vouches for all that the last run has left. An idle run has none.
+        self._last_checkpoint = self._journal.durable
         self._last_checkpoint_ns = self._wall_ns() - self._checkpoint_ns
 
     async def make_room(self) -> None:
@@ -70,21 +73,27 @@ class Upkeep:
             self._note("removed", data)
         full = bool(coming) and retention.is_full(journal, self._limits, coming)
         if self._limits.policy == retention.BLOCK:
-            if full and not self.blocked:
+            # A segment before the limit, so that what it has taken and acknowledgements still have room. A segment may
+            # be longer than it should by the group that ends it.
+            longest = max([segment.end for segment in journal.segments] + [journal.segment_bytes])
+            blocked = retention.is_full(journal, self._limits, max(coming, journal.segment_bytes) + longest)
+            if blocked and not self.blocked:
                 self._log("error", "the archive is full and its policy is to block: nothing is taken until it has room")
-            self.blocked = full
+            self.blocked = blocked
+            self.full = full
         elif full and len(journal.segments) > 1:
             behind = journal.durable - needed_from + 1
             raise TransientError(f"the archive is full, and its last {behind} positions are not delivered yet")
 
-    def checkpoint_if_due(self) -> None:
-        """After a write: tell the listeners where the chain stands, when a segment has ended or it is time."""
+    def checkpoint_if_due(self, is_end: bool = False) -> None:
+        """After a write: tell the listeners where the chain stands, when a segment or the run ends or it is time."""
         journal = self._journal
         if not self._listeners or journal.durable <= self._last_checkpoint:
             return
         now = self._wall_ns()
         # A clock that was set back must not put checkpoints off for as long.
-        if not journal.begins_segment and 0 <= now - self._last_checkpoint_ns < self._checkpoint_ns:
+        is_due = not 0 <= now - self._last_checkpoint_ns < self._checkpoint_ns
+        if not (is_end or is_due or journal.begins_segment):
             return
         if journal.segments[-1].first > journal.durable:
             return  # a segment without messages may yet be replaced, so its heads are nobody's anchor
