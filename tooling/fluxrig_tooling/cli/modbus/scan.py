@@ -28,6 +28,20 @@ NETWORK_UNITS = (1, MAX_TCP_UNIT_ID, 0, *SERIAL_UNIT_IDS[1:])
 """Devices on a network answer as 1, 255 or 0, gateways for the units behind them."""
 
 SERIAL_MS, NETWORK_MS = 300, 500
+_SILENT = {
+    "tcp": "--units, --timeout, and whether it is a device of Modbus at all",
+    "rtu+tcp": "power, wiring, baud rate and parity behind the gateway, --units, --timeout; most gateways want tcp://",
+    "serial": "power, wiring (A and B exchanged?), --bauds, --parities, --units, --timeout",
+}
+"""What to look at where nothing comes, by the scheme of the link."""
+
+_NOISY = {
+    "tcp": "does Modbus/TCP listen at this port? a gateway may want rtu+tcp://",
+    "rtu+tcp": "most gateways want tcp://; else baud rate, parity and wiring behind this one?",
+    "serial": "other settings, A and B exchanged, no termination, or another master on the line?",
+}
+"""What may be behind bytes that are no answer, likewise."""
+
 ALIKE = 8
 """So many units with one and the same answer are probably one device that does not look at the unit id."""
 
@@ -136,7 +150,7 @@ def _show(link: str, scan: Scan) -> None:
             detail = f"{found.detail}, late" if found.how == LATE else found.detail
             table.add_row(str(found.unit_id), *[str(found.setting)] * is_serial, detail, who or Text("-", "dim"))
         console().print(table)
-    for line in _remarks(scan):
+    for line in _remarks(link, scan):
         click.echo(line, err=not scan.found)
     if scan.found:
         best = min(scan.found, key=lambda found: found.how != ANSWER)
@@ -152,10 +166,13 @@ def _show_next(link: str, found: Found, has_echo: bool) -> None:
         click.echo(line)
 
 
-def _remarks(scan: Scan) -> Iterator[str]:
-    """What else was seen, and what to do about it."""
+def _remarks(link: str, scan: Scan) -> Iterator[str]:
+    """What else was seen, and what to do about it, which depends on the link."""
+    kind = link.partition("://")[0]
     if scan.error is not None:
         yield f"there is no connection: {scan.error}"
+    elif not scan.found and not scan.requests:
+        return
     elif not scan.found:
         yield f"nobody answered {counted(scan.requests, 'request')}"
     alike = Counter(found.detail for found in scan.found).most_common(1)
@@ -170,11 +187,11 @@ def _remarks(scan: Scan) -> Iterator[str]:
         where = f" at {first.setting}" if first.setting.baud else ""
         yield f"{len(scan.noise)} times something came that is no answer, first{where}: {first.data[:12].hex(' ')}"
         if not scan.found:
-            yield "  other settings, A and B exchanged, no termination, or another master on the line?"
+            yield f"  {_NOISY.get(kind, _NOISY['serial'])}"
     if scan.closed and not scan.found:
         yield "the connection was closed instead: does Modbus listen at this port?"
     if not scan.found and scan.error is None and not (scan.noise or scan.echoes or scan.closed):
-        yield "  all is silent: look at power, wiring (A and B exchanged?), --bauds, --parities, --units, --timeout"
+        yield f"  all is silent: look at {_SILENT.get(kind, _SILENT['serial'])}"
 
 
 def _document(link: str, scan: Scan) -> dict[str, Any]:

@@ -28,17 +28,22 @@ class Session:
         self.clock = host.clock
         self.line: Line = open_line(host, device.line, device.link, _nobody_listens)
         self._retries = retries
+        self._kind = device.link["kind"]
 
     async def ask(self, requests: Sequence[Request]) -> None:
         """Ask `requests`, all of one unit, in order; each ends with its data or its error.
 
-        What is silent is asked again, unless it may be asked only once.
+        What is silent is asked again, unless it may be asked only once. A LineError gets a field more, the `link_kind`:
+        what there is to check depends on it.
         """
         waiting = list(requests)
         for _ in range(1 + self._retries):
             if waiting:
                 await self.line.ask(waiting, even_paused=True)
             waiting = [each for each in waiting if isinstance(each.error, LineError) and each.repeatable]
+        for each in requests:
+            if isinstance(each.error, LineError):
+                each.error.fields["link_kind"] = self._kind
 
 
 @asynccontextmanager

@@ -14,6 +14,25 @@ from fluxrig.modbus.values import NOT_A_NUMBER, NOT_BCD, NOT_TEXT
 NO_ANSWER = (NOT_CONNECTED, TIMEOUT, PROTOCOL_ERROR)
 """The reasons that are not about what was asked for."""
 
+TCP, GATEWAY, SERIAL = "tcp", "rtu+tcp", "rtu"
+"""The kinds of links, as in a compiled rig."""
+
+_SILENT = {
+    TCP: "--unit and --timeout",
+    GATEWAY: "--unit and --timeout, and baud rate, parity and wiring behind the gateway",
+    SERIAL: "--unit, baud rate, parity and wiring",
+}
+"""What to check when there is no answer."""
+
+_SCAN = "`fluxrig modbus scan` finds units"
+
+_GARBLED = {
+    TCP: "does Modbus/TCP listen at this port? a gateway may want rtu+tcp://",
+    GATEWAY: "does the gateway pass on RTU? most want tcp://; else check baud rate and parity behind it",
+    SERIAL: "check baud rate, parity, and that no one else talks there",
+}
+"""What to do about an answer that is none."""
+
 OTHER_TABLE = {"hr": "ir", "ir": "hr", "co": "di", "di": "co"}
 
 
@@ -81,20 +100,18 @@ def exception_trouble(error: ExceptionResponse, unit_id: int) -> Trouble:
 
 
 def line_trouble(error: FluxError | None, unit_id: int) -> Trouble:
-    """Why there was no answer at all."""
+    """Why there was no answer at all. What to check depends on the link, of which the error knows from its session."""
     reason = error.reason if isinstance(error, LineError) else "error"
+    kind = error.fields.get("link_kind", SERIAL) if error else SERIAL
     if reason == TIMEOUT:
-        hint = "check --unit, baud rate, parity and wiring; `fluxrig modbus scan` finds units"
-        return Trouble(reason, f"unit {unit_id} is silent: {error}", hint)
+        return Trouble(reason, f"unit {unit_id} is silent: {error}", f"check {_SILENT[kind]}; {_SCAN}")
     if reason == NOT_CONNECTED:
         return Trouble(
             reason,
             f"there is no connection: {error}",
             "check the link, and that no other program uses it: some devices take one client",
         )
-    return Trouble(
-        reason, f"what came is no answer: {error}", "check baud rate, parity, and that no one else talks there"
-    )
+    return Trouble(reason, f"what came is no answer: {error}", _GARBLED[kind])
 
 
 def value_trouble(reason: str) -> Trouble:
