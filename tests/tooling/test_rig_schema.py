@@ -170,7 +170,7 @@ def test_defaults_fill_what_is_missing_at_every_level():
         },
         "$defs": {"group": inner},
     }
-    value = with_defaults({"groups": {"a": {}, "b": {"every": "2s"}}, "items": [{"name": "x"}]}, Schema(schema, schema))
+    value = with_defaults({"groups": {"a": {}, "b": {"every": "2s"}}, "items": [{"name": "x"}]}, Schema.whole(schema))
     assert value == {
         "on": False,
         "list": [1],
@@ -178,7 +178,7 @@ def test_defaults_fill_what_is_missing_at_every_level():
         "items": [{"name": "x", "every": "1s"}],
     }
     value["list"].append(2)
-    assert with_defaults({}, Schema(schema, schema))["list"] == [1]
+    assert with_defaults({}, Schema.whole(schema))["list"] == [1]
 
 
 def test_formats_are_converted_at_every_level():
@@ -186,5 +186,5 @@ def test_formats_are_converted_at_every_level():
         "properties": {"keep": {"type": "string", "format": "size"}, "note": {"type": "string"}},
         "additionalProperties": {"items": {"format": "duration"}},
     }
-    value = converted({"keep": "2KiB", "note": "2s", "waits": ["1s", "2ms"]}, Schema(schema, schema), FORMATS)
+    value = converted({"keep": "2KiB", "note": "2s", "waits": ["1s", "2ms"]}, Schema.whole(schema), FORMATS)
     assert value == {"keep": 2048, "note": "2s", "waits": [1000, 2]}

@@ -12,6 +12,7 @@ from typing import Any
 from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
 from fluxrig_tooling.rig.model import CHECKPOINT, GUARANTEED, GearSpec, Problems, RackSpec, RigModel
+from fluxrig_tooling.rig.nodes import location
 from fluxrig_tooling.wording.units import DURATIONS, duration_text, size_text
 
 CPYTHON, MICROPYTHON = "cpython", "micropython"
@@ -108,7 +109,7 @@ def _check_limits(gear: GearSpec, problems: Problems) -> None:
             continue
         text = duration_text if _is_duration(gear, key) else size_text
         expected = f"{text(least)} or more" if most is None else f"{text(least)} to {text(most)}"
-        problems.error(gear.at(key), f"{key}: expected {expected}")
+        problems.error(gear.location(key), f"{key}: expected {expected}")
 
 
 def _check_agreement(gears: list[GearSpec], problems: Problems) -> None:
@@ -124,7 +125,7 @@ def _check_agreement(gears: list[GearSpec], problems: Problems) -> None:
                 f"gears {given[0].name!r} and {gear.name!r} share the archive of rack {gear.rack!r}, "
                 f"but {key} is {values[0]} in the one and {values[1]} in the other"
             )
-            problems.error(gear.at(key), message, f"write `{key}:` in one of them, or the same in both")
+            problems.error(gear.location(key), message, f"write `{key}:` in one of them, or the same in both")
 
 
 def _check_room(rig: RigModel, rack: RackSpec, problems: Problems) -> None:
@@ -140,10 +141,10 @@ def _check_room(rig: RigModel, rack: RackSpec, problems: Problems) -> None:
     for gear in _correlators(rig, rack.name):
         if "commit_bytes" in gear.config and values["commit_bytes"] > values["ram"]:
             message = f"commit_bytes: more than the {size_text(values['ram'])} of RAM for what is not durable yet"
-            problems.error(gear.at("commit_bytes"), message, "write less, or a larger `ram:`")
+            problems.error(gear.location("commit_bytes"), message, "write less, or a larger `ram:`")
         if found.flash and gear.config.get("max_size", 0) > found.flash:
             message = f"max_size: board {rack.board!r} has {size_text(found.flash)} of flash"
-            problems.error(gear.at("max_size"), message, "leave it out for a quarter of the file system")
+            problems.error(gear.location("max_size"), message, "leave it out for a quarter of the file system")
 
 
 def _check_checkpoints(rig: RigModel, gears: list[GearSpec], problems: Problems) -> None:
@@ -154,7 +155,7 @@ def _check_checkpoints(rig: RigModel, gears: list[GearSpec], problems: Problems)
     sender = next((gear.name for gear in rig.gears_of(first.rack) if gear.manifest.sends_outside), "…")
     wire = f"{{from: {first.name}.{CHECKPOINT}, to: {sender}}}"
     hint = f"without a copy elsewhere a rewritten archive looks valid: add a wire such as {wire}"
-    problems.warning(first.entry("name"), f"the checkpoints of gear {first.name!r} go nowhere", hint)
+    problems.warning(location(first.node, "name"), f"the checkpoints of gear {first.name!r} go nowhere", hint)
 
 
 def _is_duration(gear: GearSpec, key: str) -> bool:

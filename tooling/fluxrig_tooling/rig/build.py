@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -11,14 +10,13 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
 from fluxrig_tooling.rig import skeleton
 from fluxrig_tooling.rig.catalog import Catalog
+from fluxrig_tooling.rig.expand import Expanded
 from fluxrig_tooling.rig.manifest import Manifest
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems, RackSpec, RigModel
-from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, find, location, mapping, sequence
-from fluxrig_tooling.rig.schema import FORMATS, Schema, converted, read, with_defaults
+from fluxrig_tooling.rig.nodes import Field, Mapping, Node, Scalar, Sequence, find, location, mapping, sequence
+from fluxrig_tooling.rig.schema import completed, read
 from fluxrig_tooling.rig.wires import Wiring
 from fluxrig_tooling.wording.suggest import did_you_mean, listed
-
-_CONVERTED = {name: FORMATS[name] for name in ("duration", "size")}
 
 
 def gear_id(rig: str, rack: str, gear: str) -> bytes:
@@ -27,43 +25,23 @@ def gear_id(rig: str, rack: str, gear: str) -> bytes:
     return uuid5(namespace, f"{rack}/{gear}").bytes
 
 
-def build(
-    root: Node,
-    catalog: Catalog,
-    path: Path,
-    problems: Problems,
-    unread: Iterable[str] = (),
-    unsound: Collection[str] = (),
-    repeated: Iterable[str] = (),
-) -> RigModel:
-    """The model of the tree `root`. When `problems` has errors the model is for further checks only.
-
-    `unread` are names of gears that the file has and the tree lacks, `unsound` those of gears whose config lacks parts:
-    what is wrong with them was reported before. `repeated` are names that wires may have, other than those of gears.
-    """
-    return _Builder(root, catalog, problems, unread, unsound, repeated).rig(path)
+def build(tree: Expanded, catalog: Catalog, path: Path, problems: Problems) -> RigModel:
+    """The model of the tree. When `problems` has errors the model is for further checks only."""
+    return _Builder(tree, catalog, problems).rig(path)
 
 
 class _Builder:
     """`rig` reads the head of the file, then racks, gears and wires, which refer to one another in this order."""
 
-    def __init__(
-        self,
-        root: Node,
-        catalog: Catalog,
-        problems: Problems,
-        unread: Iterable[str],
-        unsound: Collection[str],
-        repeated: Iterable[str],
-    ):
-        self._root = root
+    def __init__(self, tree: Expanded, catalog: Catalog, problems: Problems):
+        self._root = tree.root
+        self._unsound = tree.unsound
+        self._repeated = tree.repeated
+        self._unread = set(tree.unread)  # names of racks and gears that are there, but not valid
         self._catalog = catalog
         self._problems = problems
         self._racks: dict[str, RackSpec] = {}
         self._gears: dict[str, GearSpec] = {}
-        self._unsound = unsound
-        self._repeated = repeated
-        self._unread: set[str] = set(unread)  # names of racks and gears that are there, but not valid
 
     def rig(self, path: Path) -> RigModel:
         valid = read(_without_lists(self._root), skeleton.RIG, "the rig", self._problems)
@@ -129,13 +107,12 @@ class _Builder:
         config = read(config_node, manifest.config, f"the config of {gear['name']!r}", self._problems)
         if rack is None:
             return None
-        schema = Schema(manifest.config, manifest.config)
         return GearSpec(
             name=gear["name"],
             type=gear["type"],
             id=gear_id(rig_name, rack.name, gear["name"]),
             rack=rack.name,
-            config=converted(with_defaults(config or {}, schema), schema, _CONVERTED),
+            config=completed(config or {}, manifest.config),
             uns=rack.uns | gear.get("uns", {}),
             manifest=manifest,
             node=item,
@@ -167,7 +144,7 @@ class _Builder:
         """Whether the name is taken, which is then reported."""
         if name not in known:
             return False
-        first = known[name].at if what == "rack" else known[name].entry("name")
+        first = known[name].at if what == "rack" else location(known[name].node, "name")
         message = f"there is a second {what} called {name!r}, the first is at {first}"
         self._problems.error(location(item, "name"), message, "rename one of them")
         return True
@@ -185,7 +162,7 @@ def _without_lists(root: Node) -> Node:
     entries = dict(root.entries)
     for key in skeleton.LISTS:
         if key in entries and isinstance(entries[key].node, Sequence):
-            entries[key] = Entry(entries[key].key_at, sequence(entries[key].node.at, []))
+            entries[key] = Field(entries[key].key_at, sequence(entries[key].node.at, []))
     return mapping(root.at, entries)
 
 

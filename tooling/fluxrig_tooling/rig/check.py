@@ -8,6 +8,7 @@ from typing import Any
 from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
 from fluxrig_tooling.rig.model import GUARANTEED, GearSpec, Problems, RackSpec, RigModel, WireSpec
+from fluxrig_tooling.rig.nodes import location
 from fluxrig_tooling.rig.schema import Schema
 from fluxrig_tooling.wording.suggest import did_you_mean, listed
 
@@ -31,7 +32,7 @@ def check(rig: RigModel, problems: Problems) -> None:
         if rig.complete:
             _check_wiring(rig, gear, problems)
         if gear.sound:
-            _warn_of_clear_secrets(gear, gear.config, Schema(gear.manifest.config, gear.manifest.config), (), problems)
+            _warn_of_clear_secrets(gear, gear.config, Schema.whole(gear.manifest.config), (), problems)
 
 
 def circles(rig: RigModel) -> Iterator[list[WireSpec]]:
@@ -72,7 +73,7 @@ def _check_board(rig: RigModel, rack: RackSpec, problems: Problems) -> None:
     for gear in rig.gears_of(rack.name):
         if target not in gear.manifest.targets:
             message = f"gear type {gear.type!r} does not run on board {rack.board!r}, whose interpreter is {target}"
-            problems.error(gear.entry("type"), message, f"it runs on {listed(gear.manifest.targets)}")
+            problems.error(location(gear.node, "type"), message, f"it runs on {listed(gear.manifest.targets)}")
 
 
 def _check_racks_and_lane(rig: RigModel, wire: WireSpec, problems: Problems) -> None:
@@ -92,16 +93,16 @@ def _check_wiring(rig: RigModel, gear: GearSpec, problems: Problems) -> None:
     for name in unfed:
         end = gear.name if name == "in" else f"{gear.name}.{name}"
         message = f"nothing feeds the input {name!r} of gear {gear.name!r}"
-        problems.error(gear.entry("name"), message, f"add a wire such as {{from: …, to: {end}}}")
+        problems.error(location(gear.node, "name"), message, f"add a wire such as {{from: …, to: {end}}}")
     if not (inbound or outbound or unfed):
-        problems.warning(gear.entry("name"), f"no wire goes to or from gear {gear.name!r}")
+        problems.warning(location(gear.node, "name"), f"no wire goes to or from gear {gear.name!r}")
     if gear.on_error == "reject" and not any(wire.output == "err" for wire in outbound):
         has_err = "err" in gear.manifest.outputs
         message = f"gear {gear.name!r} rejects to its output err, which goes nowhere"
         if not has_err:
             message = f"gear {gear.name!r} ({gear.type}) has no output err to reject to"
         hint = f"add a wire from {gear.name}.err, or use on_error: drop" if has_err else "use on_error: drop or kill"
-        problems.error(gear.entry("on_error"), message, hint)
+        problems.error(location(gear.node, "on_error"), message, hint)
 
 
 def _warn_of_clear_secrets(
@@ -113,4 +114,4 @@ def _warn_of_clear_secrets(
         _warn_of_clear_secrets(gear, item, schema.child(key), (*path, key), problems)
     if isinstance(value, str) and schema.annotation("writeOnly") and not value.startswith("secret:"):
         hint = f"write {path[-1]}: secret:NAME, and set the secret NAME on the rack"
-        problems.warning(gear.at(*path), f"{path[-1]}: a secret stands here in clear", hint)
+        problems.warning(gear.location(*path), f"{path[-1]}: a secret stands here in clear", hint)

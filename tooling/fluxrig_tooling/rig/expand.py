@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fluxrig_tooling.rig import placeholders, skeleton
 from fluxrig_tooling.rig.instance_wires import expand_wires
-from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, child, mapping, sequence
+from fluxrig_tooling.rig.nodes import Field, Mapping, Node, Scalar, Sequence, child, mapping, sequence
 from fluxrig_tooling.rig.problems import Location, Problems
 from fluxrig_tooling.rig.rows import ID, Row, Rows, read_rows
 from fluxrig_tooling.rig.schema import read
@@ -27,14 +27,16 @@ _HEAD = {"type": "object", "required": ["name"], "properties": {"name": skeleton
 
 @dataclass
 class Expanded:
-    """The tree without `for_each`.
+    """The tree without `for_each` and, later, with what profiles say.
 
-    `unread`: names of gears that are declared and are not in it, for some mistake. `repeated`: those with `for_each`.
+    `unread`: names of gears that are declared and are not in it, for some mistake, which was reported. `repeated`:
+    those with `for_each`, which wires may have. `unsound`: those whose profile is not there, which was reported.
     """
 
     root: Node
     unread: set[str] = field(default_factory=set)
     repeated: list[str] = field(default_factory=list)
+    unsound: set[str] = field(default_factory=set)
 
 
 def expand(root: Node, folder: Path, problems: Problems) -> Expanded:
@@ -44,10 +46,10 @@ def expand(root: Node, folder: Path, problems: Problems) -> Expanded:
         return Expanded(root)
     expansion = _Expansion(folder, problems)
     entries = dict(root.entries)
-    entries["gears"] = Entry(entries["gears"].key_at, expansion.gears(gears))
+    entries["gears"] = Field(entries["gears"].key_at, expansion.gears(gears))
     if isinstance(wires, Sequence):
         changed = expand_wires(wires, expansion.ids, expansion.unread, problems)
-        entries["wires"] = Entry(entries["wires"].key_at, changed)
+        entries["wires"] = Field(entries["wires"].key_at, changed)
     return Expanded(mapping(root.at, entries), expansion.unread, list(expansion.ids))
 
 
@@ -142,7 +144,7 @@ def _instance(item: Mapping, name: str, row: Row) -> Mapping:
             node: Node = Scalar(of_instance(entry.node.at), name, plain=False)
         else:
             node = placeholders.filled(entry.node, row.cells, name)
-        entries[key] = Entry(of_instance(entry.key_at), node)
+        entries[key] = Field(of_instance(entry.key_at), node)
     return mapping(of_instance(item.at), entries)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
-from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, child, mapping, sequence
+from fluxrig_tooling.rig.nodes import Field, Mapping, Node, Scalar, Sequence, child, mapping, sequence
 from fluxrig_tooling.rig.problems import Problems
 from fluxrig_tooling.wording.suggest import listed
 
@@ -62,7 +62,7 @@ def _pairs(
 
 
 def _wire(item: Mapping, source: Scalar, target: Scalar) -> Mapping:
-    ends = {"from": Entry(item.entries["from"].key_at, source), "to": Entry(item.entries["to"].key_at, target)}
+    ends = {"from": Field(item.entries["from"].key_at, source), "to": Field(item.entries["to"].key_at, target)}
     return mapping(item.at, item.entries | ends)
 
 

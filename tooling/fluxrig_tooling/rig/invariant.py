@@ -24,7 +24,7 @@ from fluxrig_tooling.rig.check import circles
 from fluxrig_tooling.rig.manifest import Manifest
 from fluxrig_tooling.rig.model import CHECKPOINT, HOT, GearSpec, Insertion, Location, Problems, RigModel, WireSpec
 from fluxrig_tooling.rig.nodes import mapping
-from fluxrig_tooling.rig.schema import FORMATS, Schema, converted, with_defaults
+from fluxrig_tooling.rig.schema import completed
 from fluxrig_tooling.rig.skeleton import MAX_NAME
 from fluxrig_tooling.wording.suggest import listed
 
@@ -35,8 +35,6 @@ NAME = "archive"
 
 SHOWN = 4
 """Wires and outputs that a line of text lists before it counts."""
-
-_CONVERTED = {name: FORMATS[name] for name in ("duration", "size")}
 
 Origin = tuple[str, str]
 """A gear and one of its outputs."""
@@ -204,8 +202,7 @@ def _with_correlators(rig: RigModel, groups: list[_Group], manifest: Manifest) -
         sources = {gear for gear, _ in group.origins}
         first = next(gear.name for gear in rig.gears if gear.name in sources)
         behind.setdefault(first, []).append(group)
-    schema = Schema(manifest.config, manifest.config)
-    config = converted(with_defaults({}, schema), schema, _CONVERTED)
+    config = completed({}, manifest.config)
     gears = []
     for gear in rig.gears:
         gears += [gear, *(_correlator(rig, group, manifest, config) for group in behind.get(gear.name, ()))]

@@ -55,11 +55,11 @@ def _read(data: bytes | str, path: Path, overrides: dict[str, Any] | None) -> tu
     if root is None or not _is_readable_format(root, problems):
         return None, problems
     in_file, in_instances = overrides_of_instances(root, overrides or {})
-    expanded = expand(override(root, in_file, problems), path.parent, problems)
-    root = override(expanded.root, in_instances, problems)
-    root, unsound = apply_profiles(root, path.parent, problems)
+    tree = expand(override(root, in_file, problems), path.parent, problems)
+    tree.root = override(tree.root, in_instances, problems)
+    tree.root, tree.unsound = apply_profiles(tree.root, path.parent, problems)
     catalog = Catalog(path.parent)
-    rig = build(root, catalog, path, problems, expanded.unread, unsound, expanded.repeated)
+    rig = build(tree, catalog, path, problems)
     rig = invariant.covered(rig, catalog, problems)
     check(rig, problems)
     check_archives(rig, problems)
@@ -79,11 +79,16 @@ def _is_readable_format(root: Node, problems: Problems) -> bool:
     if node is None or not isinstance(version, int) or skeleton.OLDEST <= version <= skeleton.VERSION:
         return True  # what is wrong with another value is said with the rest
     if version > skeleton.VERSION:
-        message = f"this rig has format {version}, which fluxrig {version} and later reads"
-        problems.error(node.at, message, f"this release reads format {skeleton.VERSION}: install a newer one")
+        message = f"this rig has format {version}; this release of fluxrig reads up to {skeleton.VERSION}"
+        problems.error(node.at, message, f"update fluxrig, or write the rig in format {skeleton.VERSION}")
     else:
-        problems.error(node.at, f"there is no format {version}", f"write fluxrig: {skeleton.VERSION}")
+        problems.error(node.at, f"fluxrig: expected {_formats()}, got {version}", f"write fluxrig: {skeleton.VERSION}")
     return False
+
+
+def _formats() -> str:
+    oldest, newest = skeleton.OLDEST, skeleton.VERSION
+    return str(newest) if oldest == newest else f"{oldest} to {newest}"
 
 
 def _lower(rig: RigModel, problems: Problems) -> None:

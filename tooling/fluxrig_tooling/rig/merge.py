@@ -6,7 +6,7 @@ from fnmatch import filter as matching
 from pathlib import Path
 
 from fluxrig.errors import LocalError
-from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, child, find, mapping, resolve, sequence
+from fluxrig_tooling.rig.nodes import Field, Mapping, Node, Scalar, Sequence, child, find, mapping, resolve, sequence
 from fluxrig_tooling.rig.problems import Problems
 from fluxrig_tooling.rig.profile import TYPE, Profile, Profiles
 from fluxrig_tooling.wording.suggest import did_you_mean
@@ -33,7 +33,7 @@ def apply_profiles(root: Node, folder: Path, problems: Problems) -> tuple[Node, 
         return root, set()
     merger = _Merger(Profiles(folder), problems)
     items = [merger.gear(item) if isinstance(item, Mapping) and _has_profile(item) else item for item in gears.items]
-    entry = Entry(root.entries["gears"].key_at, sequence(gears.at, items))
+    entry = Field(root.entries["gears"].key_at, sequence(gears.at, items))
     return mapping(root.at, root.entries | {"gears": entry}), merger.unsound
 
 
@@ -61,7 +61,7 @@ class _Merger:
             return item
         wanted = selected | set(_entries(config, TAGS))
         merged = _merged(_under(profile, config, wanted), config, _LEVELS)
-        entry = Entry(item.entries["config"].key_at, _without_idle_groups(merged, config))
+        entry = Field(item.entries["config"].key_at, _without_idle_groups(merged, config))
         return mapping(item.at, item.entries | {"config": entry})
 
     def _profile(self, named: Scalar) -> Profile | None:
@@ -98,7 +98,7 @@ def _under(profile: Profile, config: Mapping, wanted: set[str]) -> Mapping:
     for key in () if is_serial else SERIAL:
         entries.pop(key, None)
     tags = {name: entry for name, entry in profile.tags.entries.items() if name in wanted}
-    entries[TAGS] = Entry(profile.tags.at, mapping(profile.tags.at, tags))
+    entries[TAGS] = Field(profile.tags.at, mapping(profile.tags.at, tags))
     return mapping(profile.tags.at, entries)
 
 
@@ -109,7 +109,7 @@ def _merged(below: Mapping, above: Mapping, levels: int) -> Mapping:
         node, under = entry.node, entries[key].node if key in entries else None
         if levels > 1 and isinstance(node, Mapping) and isinstance(under, Mapping):
             node = _merged(under, node, levels - 1)
-        entries[key] = Entry(entry.key_at, node)
+        entries[key] = Field(entry.key_at, node)
     return mapping(above.at, entries)
 
 
@@ -124,13 +124,13 @@ def _without_idle_groups(merged: Mapping, config: Mapping) -> Mapping:
         return merged
     kept = mapping(groups.at, {name: entry for name, entry in groups.entries.items() if name in used})
     entries = dict(merged.entries)
-    entries[GROUPS] = Entry(entries[GROUPS].key_at, kept)
+    entries[GROUPS] = Field(entries[GROUPS].key_at, kept)
     if not kept.entries and GROUPS not in config.entries:
         del entries[GROUPS]
     return mapping(merged.at, entries)
 
 
-def _entries(node: Mapping, key: str) -> dict[str, Entry]:
+def _entries(node: Mapping, key: str) -> dict[str, Field]:
     """The entries of the mapping at `key`, none when there is none."""
     below = child(node, key)
     return below.entries if isinstance(below, Mapping) else {}

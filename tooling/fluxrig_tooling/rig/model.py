@@ -95,9 +95,13 @@ class GearSpec:
     tags: tuple[Tag, ...] | None = None
     compiled: dict[str, Any] = field(default_factory=dict)
 
-    def at(self, *path: str | int) -> Location:
-        """Where the value at `path` of the config stands; for what the file leaves out, its nearest parent."""
+    def location(self, *path: str | int) -> Location:
+        """Where the value at `path` of the config stands, as `nodes.location` has it."""
         return location(self.node, "config", *path)
+
+    def key_location(self, *path: str | int) -> Location:
+        """Where its key stands, as `nodes.key_location` has it."""
+        return key_location(self.node, "config", *path)
 
     def passes_from(self, port: str) -> bool:
         """Whether what leaves by output `port` has come in by an input, with its tags."""
@@ -106,14 +110,6 @@ class GearSpec:
     def passes_to(self, port: str) -> bool:
         """Whether what comes in by input `port` leaves again."""
         return self.manifest.passes_tags and self.manifest.inputs[port].passes_tags
-
-    def key_at(self, *path: str | int) -> Location:
-        """Where the key of the value at `path` of the config stands."""
-        return key_location(self.node, "config", *path)
-
-    def entry(self, key: str) -> Location:
-        """Where the gear's own `key` stands, such as name or type."""
-        return location(self.node, key)
 
 
 @dataclass(frozen=True)

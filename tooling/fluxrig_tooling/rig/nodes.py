@@ -68,7 +68,7 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Field:
     """A key's place and its value."""
 
     key_at: Location
@@ -83,7 +83,7 @@ class Mapping:
     """
 
     at: Location
-    entries: dict[str, Entry]
+    entries: dict[str, Field]
     size: int
     height: int
 
@@ -96,7 +96,7 @@ def sequence(at: Location, items: list[Node]) -> Sequence:
     return Sequence(at, tuple(items), *_extent(items))
 
 
-def mapping(at: Location, entries: dict[str, Entry]) -> Mapping:
+def mapping(at: Location, entries: dict[str, Field]) -> Mapping:
     """A mapping of `entries`."""
     return Mapping(at, entries, *_extent([entry.node for entry in entries.values()]))
 
@@ -139,7 +139,7 @@ def key_location(node: Node, *path: str | int) -> Location:
 def from_value(value: Any, at: Location) -> Node:
     """The tree of a Python value (None, bool, int, float, text, lists and dicts of them), all of it at one place."""
     if isinstance(value, dict):
-        return mapping(at, {str(key): Entry(at, from_value(item, at)) for key, item in value.items()})
+        return mapping(at, {str(key): Field(at, from_value(item, at)) for key, item in value.items()})
     if isinstance(value, list | tuple):
         return sequence(at, [from_value(item, at) for item in value])
     if isinstance(value, str):
@@ -153,7 +153,7 @@ def moved(node: Node, move: Callable[[Location], Location]) -> Node:
         return Scalar(move(node.at), node.text, node.plain)
     if isinstance(node, Sequence):
         return sequence(move(node.at), [moved(item, move) for item in node.items])
-    entries = {key: Entry(move(entry.key_at), moved(entry.node, move)) for key, entry in node.entries.items()}
+    entries = {key: Field(move(entry.key_at), moved(entry.node, move)) for key, entry in node.entries.items()}
     return mapping(move(node.at), entries)
 
 

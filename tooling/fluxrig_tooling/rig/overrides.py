@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, find, from_value, mapping, sequence
+from fluxrig_tooling.rig.nodes import Field, Mapping, Node, Scalar, Sequence, find, from_value, mapping, sequence
 from fluxrig_tooling.rig.problems import Problems
 from fluxrig_tooling.wording.suggest import did_you_mean
 
@@ -33,9 +33,9 @@ def _replaced(node: Node, keys: list[str], path: str, value: Any, problems: Prob
         return from_value(value, node.at)
     key, rest = keys[0], keys[1:]
     if isinstance(node, Mapping) and (key in node.entries or not rest):
-        entry = node.entries.get(key) or Entry(node.at, node)
+        entry = node.entries.get(key) or Field(node.at, node)
         changed = _replaced(entry.node, rest, path, value, problems)
-        return mapping(node.at, node.entries | {key: Entry(entry.key_at, changed)})
+        return mapping(node.at, node.entries | {key: Field(entry.key_at, changed)})
     if isinstance(node, Sequence) and key in (names := _names(node)):
         index = names.index(key)
         changed = _replaced(node.items[index], rest, path, value, problems)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, Sequence, mapping, sequence
+from fluxrig_tooling.rig.nodes import Field, Mapping, Node, Scalar, Sequence, mapping, sequence
 from fluxrig_tooling.rig.problems import Location, Problems
 from fluxrig_tooling.wording.suggest import did_you_mean
 
@@ -44,7 +44,7 @@ def filled(node: Node, cells: dict[str, Scalar], instance: str) -> Node:
 
     def fill(node: Node) -> Node:
         if isinstance(node, Mapping):
-            entries = {key: Entry(of_instance(each.key_at), fill(each.node)) for key, each in node.entries.items()}
+            entries = {key: Field(of_instance(each.key_at), fill(each.node)) for key, each in node.entries.items()}
             return mapping(of_instance(node.at), entries)
         if isinstance(node, Sequence):
             return sequence(of_instance(node.at), [fill(item) for item in node.items])

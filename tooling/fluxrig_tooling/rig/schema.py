@@ -34,6 +34,8 @@ FORMATS: Converters = {
 }
 """Each format and what reads it; LocalError for text that is not of it."""
 
+_QUANTITIES = {name: FORMATS[name] for name in ("duration", "size")}
+
 _INTEGERS = range(-(2**64), 2**64)  # what a compiled rig can hold
 
 
@@ -43,6 +45,11 @@ class Schema:
 
     here: Any
     root: dict[str, Any]
+
+    @staticmethod
+    def whole(document: dict[str, Any]) -> Schema:
+        """That of a whole document."""
+        return Schema(document, document)
 
     def parts(self) -> Iterator[dict[str, Any]]:
         """This schema and those it is composed of: references, and the branches of allOf, anyOf and oneOf."""
@@ -86,7 +93,7 @@ class Schema:
 def read(node: Node, schema: dict[str, Any], what: str, problems: Problems) -> Any | None:
     """The value of `node`, which errors call `what`. None when it is not valid, with the reasons in `problems`."""
     refused: dict[Location, str] = {}
-    value = _value(node, Schema(schema, schema), refused)
+    value = _value(node, Schema.whole(schema), refused)
     for at, message in refused.items():
         problems.error(at, message)
     found = [explain(error, node, what) for error in _Validator(schema, format_checker=_FORMATS).iter_errors(value)]
@@ -118,6 +125,13 @@ def converted(value: Any, schema: Schema, converters: Converters) -> Any:
         return {key: converted(item, schema.child(key), converters) for key, item in value.items()}
     convert = converters.get(schema.annotation("format") or "")
     return convert(value) if convert and isinstance(value, str) else value
+
+
+def completed(value: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """A valid `value` with the defaults of its schema, durations in milliseconds and sizes in bytes."""
+    schema = Schema.whole(document)
+    complete: dict[str, Any] = converted(with_defaults(value, schema), schema, _QUANTITIES)
+    return complete
 
 
 def _value(node: Node, schema: Schema, refused: dict[Location, str]) -> Any:

@@ -9,12 +9,9 @@ from typing import Any
 from fluxrig_tooling.rig import skeleton
 from fluxrig_tooling.rig.model import GUARANTEED, HOT, Delivery, GearSpec, Location, Problems, RackSpec, WireSpec
 from fluxrig_tooling.rig.nodes import Node, Scalar, Sequence, find, key_location, location
-from fluxrig_tooling.rig.schema import FORMATS, Schema, converted, read, with_defaults
+from fluxrig_tooling.rig.schema import completed, read
 from fluxrig_tooling.wording.suggest import did_you_mean
 from fluxrig_tooling.wording.units import duration_text
-
-_DELIVERY = Schema(skeleton.DELIVERY, skeleton.DELIVERY)
-_DURATIONS = {"duration": FORMATS["duration"]}
 
 MAX_RETRY_MS = 3_600_000
 """The longest pause between two attempts."""
@@ -80,7 +77,7 @@ class Wiring:
             self.wires.append(wire)
 
     def _delivery(self, wire: dict[str, Any], item: Node) -> Delivery:
-        value = converted(with_defaults(wire.get("delivery", {}), _DELIVERY), _DELIVERY, _DURATIONS)
+        value = completed(wire.get("delivery", {}), skeleton.DELIVERY)
         delivery = Delivery(value["max_attempts"], value["retry_min"], value["retry_max"])
         for key in ("retry_min", "retry_max"):
             if not 1 <= value[key] <= MAX_RETRY_MS:

@@ -15,7 +15,7 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from fluxrig_tooling.rig.nodes import Entry, Mapping, Node, Scalar, mapping, sequence
+from fluxrig_tooling.rig.nodes import Field, Mapping, Node, Scalar, mapping, sequence
 from fluxrig_tooling.rig.problems import WHOLE_FILE, Location, Problems
 from fluxrig_tooling.rig.yaml_errors import in_plain_words
 from fluxrig_tooling.wording.suggest import did_you_mean
@@ -152,7 +152,7 @@ class _Builder:
             yield self._node(event, depth + 1)
 
     def _mapping(self, at: Location, depth: int) -> Mapping:
-        entries: dict[str, Entry] = {}
+        entries: dict[str, Field] = {}
         items = self._items(yaml.MappingEndEvent, depth)
         for key in items:
             value = next(items)
@@ -164,7 +164,7 @@ class _Builder:
                 first = entries[key.text].key_at
                 self._problems.error(key.at, f"the key {_short(key.text)} stands here a second time, first at {first}")
             else:
-                entries[key.text] = Entry(key.at, value)
+                entries[key.text] = Field(key.at, value)
         return mapping(at, entries)
 
     def _scalar(self, event: Any, at: Location) -> Scalar:

@@ -43,7 +43,7 @@ def _lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
     if special:
         compiled: dict[str, Any] = special(gear, rig, problems)
         return compiled
-    schema = Schema(gear.manifest.config, gear.manifest.config)
+    schema = Schema.whole(gear.manifest.config)
     plain: dict[str, Any] = converted(gear.config, schema, _SECRETS)
     return plain
 

@@ -12,6 +12,7 @@ from fluxrig.gears.correlator.compare import ABSOLUTE, RELATIVE
 from fluxrig.gears.correlator.join import DATA, META, TRACE
 from fluxrig_tooling.rig.exact import exact_number, written
 from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel, Tag
+from fluxrig_tooling.rig.nodes import location
 from fluxrig_tooling.wording.suggest import did_you_mean, listed
 from fluxrig_tooling.wording.units import parse_percent
 
@@ -84,14 +85,14 @@ class _Joins:
         for index, rule in enumerate(rules):
             if rule["name"] in names:
                 message = f"there is a second join called {rule['name']!r}"
-                self._problems.error(self._gear.at("join", index, "name"), message, "rename one of them")
+                self._problems.error(self._gear.location("join", index, "name"), message, "rename one of them")
             names.add(rule["name"])
         return [self._rule(index, rule) for index, rule in enumerate(rules)]
 
     def _rule(self, index: int, rule: dict[str, Any]) -> dict[str, Any]:
         for key in ("within", "wait"):
             if rule.get(key, 1) < 1:
-                self._problems.error(self._gear.at("join", index, key), f"{key}: expected at least 1ms")
+                self._problems.error(self._gear.location("join", index, key), f"{key}: expected at least 1ms")
         parts = _parts(rule)
         for position, (name, _, _) in enumerate(parts):
             self._check_part(index, position, name, [part[0] for part in parts[:position]])
@@ -117,7 +118,11 @@ class _Joins:
     def _check_part(self, index: int, position: int, name: str, before: list[str]) -> None:
         rig, problems = self._rig, self._problems
         path = ("join", index, "parts", position)
-        at = self._gear.at(*path, "gear") if isinstance(_at(self._gear.config, path), dict) else self._gear.at(*path)
+        at = (
+            self._gear.location(*path, "gear")
+            if isinstance(_at(self._gear.config, path), dict)
+            else self._gear.location(*path)
+        )
         names = [gear.name for gear in rig.gears if gear.name != self._gear.name]
         if name in before:
             problems.error(at, f"{name!r} is a part already", "each part comes from another gear")
@@ -144,7 +149,7 @@ class _Joins:
                 own = isinstance(rule["parts"][position], dict) and "key" in rule["parts"][position]
                 at = ("join", index, "parts", position, "key") if own else ("join", index, "key")
                 message = f"key: gear {name!r} has no tag {key_tag!r}"
-                self._problems.error(self._gear.at(*at), message, did_you_mean(key_tag, tags))
+                self._problems.error(self._gear.location(*at), message, did_you_mean(key_tag, tags))
             for tag in tags:
                 if kind == DATA and tag == key_tag and prefix + tag in owners:
                     continue
@@ -152,7 +157,7 @@ class _Joins:
                 if first != name:
                     message = f"the tag {prefix + tag!r} is one of {first!r} and one of {name!r}"
                     hint = f"tell them apart by a prefix: {{gear: {name}, prefix: {name}_}}"
-                    self._problems.error(self._gear.at("join", index, "parts", position), message, hint)
+                    self._problems.error(self._gear.location("join", index, "parts", position), message, hint)
 
 
 class _Comparison:
@@ -170,7 +175,7 @@ class _Comparison:
             self._check_floor(("fields", name), field.get("floor"), field.get("tolerance", compare["tolerance"]))
         self._check_names()
         if compare["report"] < MIN_REPORT_MS:
-            self._problems.error(self._gear.at("compare", "report"), "report: expected at least 1s")
+            self._problems.error(self._gear.location("compare", "report"), "report: expected at least 1s")
         return {
             "fields": {
                 name: [field.get("shadow", name), *self._rule(field)] for name, field in sorted(self._fields.items())
@@ -196,7 +201,7 @@ class _Comparison:
         if floor is not None and not isinstance(tolerance, str):
             message = f"floor: the tolerance {tolerance} has no use for it"
             hint = "a floor goes with a tolerance in percent, such as `tolerance: 1%`"
-            self._problems.error(self._gear.key_at("compare", *path, "floor"), message, hint)
+            self._problems.error(self._gear.key_location("compare", *path, "floor"), message, hint)
 
     def _check_names(self) -> None:
         """Fields that arrive on neither path, and two of them that are the same one on the other."""
@@ -204,7 +209,7 @@ class _Comparison:
         owners: dict[str, str] = {}
         for name, field in self._fields.items():
             other = field.get("shadow", name)
-            at = self._gear.key_at("compare", "fields", name)
+            at = self._gear.key_location("compare", "fields", name)
             first = owners.setdefault(other, name)
             if first != name:
                 message = f"{other!r} on shadow is compared with {first!r} and with {name!r}"
@@ -222,10 +227,14 @@ def _check_ports(gear: GearSpec, rig: RigModel, problems: Problems) -> None:
     if "compare" in gear.config:
         for port in sorted({"live", "shadow"} - fed):
             message = f"nothing feeds the input {port!r} of gear {gear.name!r}, which compares it"
-            problems.error(gear.key_at("compare"), message, f"add a wire such as {{from: …, to: {gear.name}.{port}}}")
+            problems.error(
+                gear.key_location("compare"), message, f"add a wire such as {{from: …, to: {gear.name}.{port}}}"
+            )
         if not wired & {"diff", "parity"}:
             message = f"compare: neither diff nor parity of gear {gear.name!r} goes anywhere but into the archive"
-            problems.warning(gear.key_at("compare"), message, f"add a wire such as {{from: {gear.name}.parity, to: …}}")
+            problems.warning(
+                gear.key_location("compare"), message, f"add a wire such as {{from: {gear.name}.parity, to: …}}"
+            )
     else:
         for wire in rig.wires_into(gear):
             if wire.input in ("live", "shadow"):
@@ -233,10 +242,10 @@ def _check_ports(gear: GearSpec, rig: RigModel, problems: Problems) -> None:
                 problems.error(wire.to_at, message, f"add `compare: {{}}` to the config of {gear.name!r}")
         if not fed:
             message = f"nothing feeds the input 'in' of gear {gear.name!r}"
-            problems.error(gear.entry("name"), message, f"add a wire such as {{from: …, to: {gear.name}}}")
+            problems.error(location(gear.node, "name"), message, f"add a wire such as {{from: …, to: {gear.name}}}")
     if gear.config.get("join") and "joined" not in wired:
         message = f"join: what gear {gear.name!r} joins goes nowhere but into the archive"
-        problems.warning(gear.key_at("join"), message, f"add a wire such as {{from: {gear.name}.joined, to: …}}")
+        problems.warning(gear.key_location("join"), message, f"add a wire such as {{from: {gear.name}.joined, to: …}}")
 
 
 def _parts(rule: dict[str, Any]) -> list[tuple[str, str, str]]:

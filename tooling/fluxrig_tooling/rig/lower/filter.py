@@ -9,6 +9,7 @@ from fluxrig.errors import LocalError
 from fluxrig.gears.filter.filter import ABSOLUTE, CHANGE, RELATIVE
 from fluxrig_tooling.rig.exact import exact_number, written
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems, RigModel, Tag
+from fluxrig_tooling.rig.nodes import location
 from fluxrig_tooling.wording.suggest import did_you_mean
 from fluxrig_tooling.wording.units import parse_percent
 
@@ -53,7 +54,7 @@ class _Lowering:
             if first is not tag:
                 message = f"the tag {tag.name!r} arrives from {first.gear!r} and from {tag.gear!r}"
                 hint = "the filter would compare the one with the other: give each source a filter of its own"
-                self._problems.error(self._gear.entry("name"), message, hint)
+                self._problems.error(location(self._gear.node, "name"), message, hint)
         return tags
 
     def _check_names(self, tags: dict[str, Tag]) -> None:
@@ -62,7 +63,7 @@ class _Lowering:
         for name in self._own:
             if name not in tags:
                 hint = did_you_mean(name, tags) or "no source of this filter has tags"
-                self._problems.error(self._gear.key_at("tags", name), f"no tag {name!r} arrives here", hint)
+                self._problems.error(self._gear.key_location("tags", name), f"no tag {name!r} arrives here", hint)
 
     def _check_rule(self, path: tuple[str, ...], rule: dict[str, Any], deadband: float | str) -> None:
         """Check what `rule` says, where `deadband` is the one that holds."""
@@ -71,11 +72,11 @@ class _Lowering:
             try:
                 self._fractions[own] = parse_percent(own.removesuffix(OF_LAST))
             except LocalError as exc:
-                self._problems.error(self._gear.at(*path, "deadband"), f"deadband: {exc}")
+                self._problems.error(self._gear.location(*path, "deadband"), f"deadband: {exc}")
         if "floor" in rule and not _is_of_last(deadband):
             message = f"floor: the deadband {deadband} has no use for it"
             hint = "a floor goes with a percentage of the last value, such as `deadband: 5% of last`"
-            self._problems.error(self._gear.key_at(*path, "floor"), message, hint)
+            self._problems.error(self._gear.key_location(*path, "floor"), message, hint)
 
     def _rule(self, name: str, tag: Tag | None) -> Rule:
         """The rule for a tag, which may be one that nothing is known of."""
@@ -111,7 +112,7 @@ class _Lowering:
 
     def _deadband_at(self, name: str) -> Location:
         own = "deadband" in self._own.get(name, {})
-        return self._gear.at("tags", name, "deadband") if own else self._gear.at("deadband")
+        return self._gear.location("tags", name, "deadband") if own else self._gear.location("deadband")
 
 
 def _is_of_last(deadband: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fluxrig_tooling.rig.model import CHECKPOINT, LEVELS, GearSpec, Problems, RigModel, Tag
+from fluxrig_tooling.rig.nodes import location
 from fluxrig_tooling.wording.units import parse_secret
 
 DEFAULT_PORT = 1883
@@ -31,7 +32,7 @@ def lower(gear: GearSpec, rig: RigModel, problems: Problems) -> dict[str, Any]:
     _check_collisions(gear, rig, problems)
     if not gear.uns:
         hint = "give the rig `uns: {enterprise: …, site: …}`"
-        problems.warning(gear.entry("name"), "the topics have no levels above the tag", hint)
+        problems.warning(location(gear.node, "name"), "the topics have no levels above the tag", hint)
     return {
         "broker": {
             "address": address,
@@ -86,7 +87,7 @@ def _check_tag_names(rig: RigModel, tags: list[Tag], problems: Problems) -> None
         if not _LEVEL.fullmatch(tag.name):
             source = rig.gear(tag.gear)
             message = f"the tag {tag.name!r} of gear {tag.gear!r} cannot be a level of a topic"
-            problems.error(source.key_at("tags", tag.name), message, "use letters, digits, _ and - in its name")
+            problems.error(source.key_location("tags", tag.name), message, "use letters, digits, _ and - in its name")
 
 
 def _check_collisions(gear: GearSpec, rig: RigModel, problems: Problems) -> None:
@@ -98,13 +99,13 @@ def _check_collisions(gear: GearSpec, rig: RigModel, problems: Problems) -> None
         if first.gear != tag.gear:
             message = f"the tags {tag.name!r} of {first.gear!r} and of {tag.gear!r} share the topic {_topic(rig, tag)}"
             hint = f"tell them apart by a level: add `uns: {{cell: {tag.gear}}}` to gear {tag.gear!r}"
-            problems.error(rig.gear(tag.gear).entry("name"), message, hint)
+            problems.error(location(rig.gear(tag.gear).node, "name"), message, hint)
 
 
 def _broker(gear: GearSpec, problems: Problems) -> tuple[str, int]:
     """Address and port of `broker:`."""
     text = gear.config["broker"]
-    at = gear.at("broker")
+    at = gear.location("broker")
     if text.startswith("mqtts://"):
         problems.error(at, "broker: mqtts:// (TLS) is not supported yet by this version", "it has mqtt://host[:port]")
         return "", DEFAULT_PORT
@@ -128,15 +129,15 @@ def _check_times(gear: GearSpec, problems: Problems) -> None:
     config = gear.config
     keepalive_ms = config["keepalive"]
     if keepalive_ms % 1000 or not 1 <= keepalive_ms // 1000 <= MAX_KEEPALIVE_S:
-        problems.error(gear.at("keepalive"), f"keepalive: expected whole seconds, 1s to {MAX_KEEPALIVE_S}s")
+        problems.error(gear.location("keepalive"), f"keepalive: expected whole seconds, 1s to {MAX_KEEPALIVE_S}s")
     for key in ("timeout", "reconnect_min", "reconnect_max"):
         if config[key] < 1:
-            problems.error(gear.at(key), f"{key}: expected at least 1ms")
+            problems.error(gear.location(key), f"{key}: expected at least 1ms")
     if config["reconnect_max"] < config["reconnect_min"]:
-        problems.error(gear.at("reconnect_max"), "reconnect_max: shorter than reconnect_min")
+        problems.error(gear.location("reconnect_max"), "reconnect_max: shorter than reconnect_min")
 
 
 def _check_user(gear: GearSpec, problems: Problems) -> None:
     """MQTT 3.1.1 has no password without a user (section 3.1.2.9)."""
     if "password" in gear.config and "user" not in gear.config:
-        problems.error(gear.key_at("password"), "password: a password goes with a user", "add `user:`")
+        problems.error(gear.key_location("password"), "password: a password goes with a user", "add `user:`")

@@ -71,13 +71,13 @@ def _check_device(member: Member, rig: RigModel, problems: Problems) -> None:
     if is_controller != link.is_uart:
         what = "serial ports of an operating system" if is_controller else "UARTs"
         hint = f"write serial://{'uart1' if is_controller else '/dev/ttyUSB0'}, or name another board at the rack"
-        problems.error(member.gear.at("link"), f"{link.device}: board {found.name!r} has no {what}", hint)
+        problems.error(member.gear.location("link"), f"{link.device}: board {found.name!r} has no {what}", hint)
 
 
 def _check_times(gear: GearSpec, problems: Problems) -> None:
     for key in ("expires", "retry_refused"):
         if gear.config[key] < 1:
-            problems.error(gear.at(key), f"{key} is at least 1ms")
+            problems.error(gear.location(key), f"{key} is at least 1ms")
 
 
 def _check_commands(gear: GearSpec, rig: RigModel, problems: Problems) -> None:
@@ -87,7 +87,7 @@ def _check_commands(gear: GearSpec, rig: RigModel, problems: Problems) -> None:
     if writable and not commands:
         message = f"tag {writable[0]!r} is writable, and no wire brings commands to gear {gear.name!r}"
         problems.warning(
-            gear.at("tags", writable[0], "writable"), message, f"add a wire such as {{from: …, to: {gear.name}}}"
+            gear.location("tags", writable[0], "writable"), message, f"add a wire such as {{from: …, to: {gear.name}}}"
         )
     if not writable:
         for wire in commands:

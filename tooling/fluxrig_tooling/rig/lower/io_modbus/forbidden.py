@@ -27,7 +27,7 @@ def read_forbidden(gear: GearSpec, problems: Problems) -> list[Forbidden]:
     """The ranges that can be read; the others are reported."""
     ranges = []
     for index, written in enumerate(gear.config.get("forbidden", ())):
-        at = gear.at("forbidden", index)
+        at = gear.location("forbidden", index)
         try:
             table, first, last = read_range(written)
         except LocalError as exc:
@@ -47,7 +47,7 @@ def check_forbidden(gear: GearSpec, points: list[Point], ranges: list[Forbidden]
             continue
         last = f"-{point.end - 1}" if point.width > 1 else ""
         problems.error(
-            gear.at("tags", point.name, "address"),
+            gear.location("tags", point.name, "address"),
             f"tag {point.name!r} reads {point.table}:{point.address}{last}, and {found.text} is forbidden ({found.at})",
             "take the tag or the range out",
         )

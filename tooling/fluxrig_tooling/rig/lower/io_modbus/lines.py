@@ -131,7 +131,7 @@ def _member(gear: GearSpec, problems: Problems) -> Member:
     if link and member.response_ms > link.options["timeout"]:
         key = "response_time" if "response_time" in gear.config else "timeout"
         message = f"the timeout is shorter than the response_time, {duration_text(member.response_ms)}"
-        problems.error(gear.at(key), message, "no answer would be in time")
+        problems.error(gear.location(key), message, "no answer would be in time")
     return member
 
 
@@ -157,7 +157,7 @@ def _check_equal(line: Line, key: str, one: Member, other: Member, first: Any, s
         f"gears {one.gear.name!r} and {other.gear.name!r} share the line {line.link.line}, "
         f"but {key} is {values[0]} in the one and {values[1]} in the other"
     )
-    problems.error(other.gear.at(key), message, f"write the same `{key}:` in both")
+    problems.error(other.gear.location(key), message, f"write the same `{key}:` in both")
 
 
 def _ms(us: int) -> int:

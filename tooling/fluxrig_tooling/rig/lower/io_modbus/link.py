@@ -205,7 +205,7 @@ def _device(gear: GearSpec, problems: Problems) -> str:
 
 
 def _no_link(gear: GearSpec, problems: Problems, hint: str) -> None:
-    problems.error(gear.at("link"), f"{gear.config['link']!r} is no link", hint)
+    problems.error(gear.location("link"), f"{gear.config['link']!r} is no link", hint)
 
 
 def _check_keys(gear: GearSpec, kind: str, problems: Problems) -> None:
@@ -214,7 +214,7 @@ def _check_keys(gear: GearSpec, kind: str, problems: Problems) -> None:
         if key in gear.config and kind not in kinds:
             schemes = listed([f"{scheme}://" for scheme, each in SCHEMES.items() if each in kinds], "or")
             message = f"{key} is for {schemes} links, and this one is {_scheme(gear)}://"
-            problems.error(gear.key_at(key), message, f"leave out {key}:")
+            problems.error(gear.key_location(key), message, f"leave out {key}:")
 
 
 def _check_pins(gear: GearSpec, device: str, problems: Problems) -> None:
@@ -223,23 +223,23 @@ def _check_pins(gear: GearSpec, device: str, problems: Problems) -> None:
         if gear.config.get("rs485"):
             hint = "write direction_pin: and the pin that enables the transmitter"
             problems.error(
-                gear.key_at("rs485"), f"rs485 is for ports with a driver that does it, not for {device}", hint
+                gear.key_location("rs485"), f"rs485 is for ports with a driver that does it, not for {device}", hint
             )
         return
     for key in ("direction_pin", "tx_pin", "rx_pin"):
         if key in gear.config:
             hint = "leave it out" if key != "direction_pin" else "write rs485: true, if the driver can do that"
             problems.error(
-                gear.key_at(key), f"{key} is for the UART of a microcontroller, such as serial://uart1", hint
+                gear.key_location(key), f"{key} is for the UART of a microcontroller, such as serial://uart1", hint
             )
 
 
 def _check_times(gear: GearSpec, options: dict[str, Any], problems: Problems) -> None:
     for key in ("timeout", "connect_timeout", "reconnect_min", "reconnect_max"):
         if options[key] < 1:
-            problems.error(gear.at(key), f"{key} is at least 1ms")
+            problems.error(gear.location(key), f"{key} is at least 1ms")
     for key in ("timeout", "connect_timeout", "pause_after_connect", "request_delay", "turnaround"):
         if options[key] > MAX_WAIT_MS:
-            problems.error(gear.at(key), f"{key} is at most {duration_text(MAX_WAIT_MS)}")
+            problems.error(gear.location(key), f"{key} is at most {duration_text(MAX_WAIT_MS)}")
     if options["reconnect_max"] < options["reconnect_min"]:
-        problems.error(gear.at("reconnect_max"), "reconnect_max is shorter than reconnect_min")
+        problems.error(gear.location("reconnect_max"), "reconnect_max is shorter than reconnect_min")

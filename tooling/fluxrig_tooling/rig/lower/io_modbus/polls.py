@@ -66,7 +66,7 @@ def _of_group(
             group=group,
             unit_id=unit_id,
             every_ms=timing["every"],
-            every_at=gear.at("every") if group == DEFAULT_GROUP else gear.at("groups", group, "every"),
+            every_at=gear.location("every") if group == DEFAULT_GROUP else gear.location("groups", group, "every"),
             phase_ms=timing.get("phase"),
             requests=tuple(plan([point for point in members if point.unit_id == unit_id], limits)),
         )
@@ -78,26 +78,26 @@ def _groups(gear: GearSpec, problems: Problems) -> Iterator[tuple[str, dict[str,
     named = {tag.get("group") for tag in gear.config["tags"].values()}
     if DEFAULT_GROUP in declared:
         problems.error(
-            gear.key_at("groups", DEFAULT_GROUP),
+            gear.key_location("groups", DEFAULT_GROUP),
             f"the group of the tags that name none is called {DEFAULT_GROUP!r} already",
             "set their period with `every:` beside `tags:`, or call this group something else",
         )
     for name, timing in declared.items():
         if timing["every"] < 1:
-            problems.error(gear.at("groups", name, "every"), "every is at least 1ms")
+            problems.error(gear.location("groups", name, "every"), "every is at least 1ms")
         elif timing.get("phase", 0) >= timing["every"]:
             problems.error(
-                gear.at("groups", name, "phase"),
+                gear.location("groups", name, "phase"),
                 f"the phase of group {name!r} is not shorter than its period",
                 "a phase says where in its period a group is polled",
             )
         elif name not in named | {DEFAULT_GROUP}:
             unused = f"no tag is in group {name!r}"
-            problems.warning(gear.key_at("groups", name), unused, f"put `group: {name}` at a tag")
+            problems.warning(gear.key_location("groups", name), unused, f"put `group: {name}` at a tag")
         else:
             yield name, timing
     if gear.config["every"] < 1:
-        problems.error(gear.at("every"), "every is at least 1ms")
+        problems.error(gear.location("every"), "every is at least 1ms")
     else:
         yield DEFAULT_GROUP, {"every": gear.config["every"]}
 
@@ -115,7 +115,9 @@ def _fits(gear: GearSpec, point: Point, limits: Limits, problems: Problems) -> b
         return True
     key = "max_bits" if point.table in BIT_TABLES else "max_registers"
     message = f"tag {point.name!r} takes {point.width} registers, and a request reads at most {longest} ({key})"
-    problems.error(gear.at("tags", point.name, "address"), message, f"raise {key}: no tag is split over two requests")
+    problems.error(
+        gear.location("tags", point.name, "address"), message, f"raise {key}: no tag is split over two requests"
+    )
     return False
 
 
@@ -125,7 +127,7 @@ def _check_units(gear: GearSpec, kind: str | None, points: list[Point], problems
         return
     for point in points:
         own = "unit_id" in gear.config["tags"][point.name]
-        at = gear.at("tags", point.name, "unit_id") if own else gear.at("unit_id")
+        at = gear.location("tags", point.name, "unit_id") if own else gear.location("unit_id")
         if point.unit_id > MAX_SERIAL_UNIT_ID:
             hint = f"units have 1 to {MAX_SERIAL_UNIT_ID}"
             problems.error(at, f"unit_id {point.unit_id} is reserved on a serial line", hint)

@@ -32,7 +32,7 @@ class TagSpec:
     def error(self, key: str, message: str, hint: str = "") -> None:
         """Something is wrong with what `key` says, or with its absence."""
         self.sound = False
-        self._problems.error(self.gear.at("tags", self.name, key), message, hint)
+        self._problems.error(self.gear.location("tags", self.name, key), message, hint)
 
     def refuse(self, key: str, message: str, hint: str = "") -> None:
         """`key` has no place at this tag."""
