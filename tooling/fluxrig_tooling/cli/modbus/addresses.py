@@ -26,7 +26,7 @@ GRAMMAR = "[NAME=]ADDRESS[-LAST][/TYPE][/ORDER][/xSCALE]"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AddressRequest:
     """What one argument asks for: `count` items of `table` from `first` on, None if it does not say how many.
 
     `keys` are those of a tag in a rig, such as `type`. Without any, the items are wanted as they are.
@@ -65,7 +65,7 @@ class Wanted:
         return tags
 
 
-def parse_address(text: str, defaults: dict[str, Any]) -> Wanted:
+def parse_address(text: str, defaults: dict[str, Any]) -> AddressRequest:
     """What an argument says; `defaults` are keys of a tag for those that say nothing. Wrong usage if it is none."""
     match = _ARGUMENT.fullmatch(text)
     if not match:
@@ -75,7 +75,7 @@ def parse_address(text: str, defaults: dict[str, Any]) -> Wanted:
     keys = dict(defaults) if table in REGISTER_TABLES else {}
     for part in parts.split("/")[1:]:
         keys |= part_keys(part)
-    return Wanted(text, name, table, first, count, keys)
+    return AddressRequest(text, name, table, first=first, count=count, keys=keys)
 
 
 def part_keys(part: str) -> dict[str, Any]:

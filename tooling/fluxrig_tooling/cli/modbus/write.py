@@ -14,7 +14,7 @@ from fluxrig.modbus import pdu
 from fluxrig.modbus.confirmed_write import ACCEPTED, CONFIRMED, NOT_CONFIRMED, NOT_SENT, REFUSED, UNKNOWN
 from fluxrig.modbus.write_plan import WritePlan
 from fluxrig_tooling.cli.common import json_option, refused
-from fluxrig_tooling.cli.modbus.addresses import Wanted, number, parse_address, tag_keys
+from fluxrig_tooling.cli.modbus.addresses import AddressRequest, number, parse_address, tag_keys
 from fluxrig_tooling.cli.modbus.options import Target, target_options
 from fluxrig_tooling.cli.modbus.session import opened, run
 from fluxrig_tooling.cli.modbus.show import print_exactly
@@ -111,7 +111,7 @@ def command(
         raise SystemExit(1)
 
 
-def _check_options(values: tuple[str, ...], wanted: Wanted) -> None:
+def _check_options(values: tuple[str, ...], wanted: AddressRequest) -> None:
     for text in values:
         if text.startswith("--"):
             raise click.NoSuchOption(text)
@@ -129,19 +129,19 @@ def _write_with(function: str | None, count: int) -> dict[str, Any]:
     return {"write_with": name} if name else {}
 
 
-def _tags(wanted: Wanted, count: int, writing: dict[str, Any]) -> dict[str, Any]:
+def _tags(wanted: AddressRequest, count: int, writing: dict[str, Any]) -> dict[str, Any]:
     tags = wanted.tags(None if wanted.count else count)
     return {address.replace(":", "_"): {**tag, **writing} for address, tag in tags}
 
 
-def _part(wanted: Wanted) -> str:
+def _part(wanted: AddressRequest) -> str:
     """Which part of a register is written, empty for all of it."""
     if "bit" in wanted.keys:
         return f"bit {wanted.keys['bit']}"
     return f"{wanted.keys.get('byte', 'low')} byte" if wanted.keys.get("type") in ("int8", "uint8") else ""
 
 
-def _value(wanted: Wanted, text: str) -> Any:
+def _value(wanted: AddressRequest, text: str) -> Any:
     """The value of the tag's type. LocalError when the text is none."""
     kind = wanted.keys.get("type", "")
     if wanted.is_bits or "bit" in wanted.keys:
