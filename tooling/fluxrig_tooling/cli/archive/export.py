@@ -10,18 +10,18 @@ import click
 
 from fluxrig_tooling.archive.export import FORMATS
 from fluxrig_tooling.cli.archive.options import (
-    count_text,
     end_with,
     folder_argument,
     names_of,
     opened,
-    progress,
     rig_option,
     selected,
     selection_options,
-    size_text,
 )
 from fluxrig_tooling.cli.common import json_option, print_json, refused
+from fluxrig_tooling.cli.terminal import progress
+from fluxrig_tooling.wording.text import counted
+from fluxrig_tooling.wording.values import rounded_size
 
 if TYPE_CHECKING:
     from fluxrig_tooling.archive.selection import Point
@@ -72,9 +72,9 @@ def command(
     started = time.monotonic()
     messages = 0
     try:
-        with progress("exporting", archive.size) as advance, output_file(target) as file:
+        with progress("exporting", archive.size) as bar, output_file(target) as file:
             writer = exporter(chosen, file, names)
-            for position, msg in selected(begin, end, tags).messages(archive, advance):
+            for position, msg in selected(begin, end, tags).messages(archive, bar.advance):
                 writer.write(position, msg)
                 messages += 1
             writer.close()
@@ -97,8 +97,8 @@ def command(
                 }
             )
         else:
-            rows = "" if chosen == "jsonl" else f", {count_text(writer.rows, 'row')}"
-            click.echo(f"{target}: {count_text(messages, 'message')}{rows}, {size_text(size)} in {seconds:.1f} s")
+            rows = "" if chosen == "jsonl" else f", {counted(writer.rows, 'row')}"
+            click.echo(f"{target}: {counted(messages, 'message')}{rows}, {rounded_size(size)} in {seconds:.1f} s")
     end_with(archive.damage)
 
 

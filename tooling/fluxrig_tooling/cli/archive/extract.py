@@ -4,40 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fluxrig_tooling.cli.archive.options import end_with, folder_argument, names_of, opened, progress, rig_option
+from fluxrig_tooling.cli.archive.options import end_with, folder_argument, names_of, opened, rig_option
+from fluxrig_tooling.cli.common import Parsed
+from fluxrig_tooling.cli.terminal import paragraph, progress
+from fluxrig_tooling.wording.text import printable
 
 if TYPE_CHECKING:
     from fluxrig.msg import FluxMsg
     from fluxrig_tooling.archive.names import Names
     from fluxrig_tooling.archive.trace import Related
 
-WIDTH = 80
+MAX_REMEMBERED = 100_000
+"""Messages of one trace whose references are resolved."""
 
 
-class TraceType(click.ParamType):
-    """A trace id: 32 hex digits."""
+def parse_trace(text: str) -> str:
+    """A trace id: 32 hex digits. LocalError for other text."""
+    from fluxrig_tooling.archive import trace
 
-    name = "trace"
+    return trace.parse_trace(text)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from fluxrig.errors import LocalError
-        from fluxrig_tooling.archive.trace import parse_trace
 
-        try:
-            return parse_trace(value)
-        except LocalError as exc:
-            self.fail(str(exc), param, ctx)
+TRACE = Parsed("trace", parse_trace)
 
 
 @click.command("extract", short_help="Print every message of one trace: the path of an event.")
 @folder_argument
-@click.option(
-    "--trace", type=TraceType(), metavar="ID", required=True, help="32 hex digits, as `show --json` has them."
-)
+@click.option("--trace", type=TRACE, metavar="ID", required=True, help="32 hex digits, as `show --json` has them.")
 @rig_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line: the messages, as in an export.")
 def command(folder: Path, trace: str, rig: Path | None, as_json: bool) -> None:
@@ -57,8 +54,8 @@ def command(folder: Path, trace: str, rig: Path | None, as_json: bool) -> None:
     positions: dict[bytes, int] = {}
     refs: set[bytes] = set()
     first_ts = None
-    with progress("searching", archive.size) as advance:
-        for position, msg in messages(archive, trace, advance):
+    with progress("searching", archive.size) as bar:
+        for position, msg in messages(archive, trace, bar.advance):
             first_ts = msg.ts if first_ts is None else first_ts
             if as_json:
                 click.echo(line(position, msg, names))
@@ -77,15 +74,11 @@ def command(folder: Path, trace: str, rig: Path | None, as_json: bool) -> None:
     end_with(archive.damage)
 
 
-MAX_REMEMBERED = 100_000
-"""Messages of one trace whose references are resolved."""
-
-
 def _block(position: int, msg: FluxMsg, names: Names, positions: dict[bytes, int], is_first: bool) -> Iterator[str]:
     """A message with its ids and hops."""
     from fluxrig.ids import NIL_ID, id_text
     from fluxrig_tooling.archive.times import time_text
-    from fluxrig_tooling.cli.archive.lines import printable, tag_text
+    from fluxrig_tooling.cli.archive.lines import tag_text
 
     if not is_first:
         yield ""
@@ -100,7 +93,7 @@ def _block(position: int, msg: FluxMsg, names: Names, positions: dict[bytes, int
         known = f"position {where}" if where is not None else id_text(msg.ref_id)
         yield f"  after   {known}"
     values = printable("  ".join(tag_text(tag, msg) for tag in sorted(msg.data)))
-    yield click.wrap_text(values, WIDTH, "  values  ", " " * 10)
+    yield paragraph(values, "  values  ", " " * 10)
     for number, (gear, port, time) in enumerate(msg.path):
         later = (time - msg.ts) / 1e9
         yield f"  {'path' if not number else '':<7} {names.port(gear, port)} {later:+.6f} s"

@@ -1,15 +1,15 @@
-"""What the verbs have in common: the folder, which messages, names from a rig, and progress."""
+"""What the verbs have in common: the folder, which messages, names from a rig, and what cannot be read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fluxrig_tooling.cli.common import FLUX_SUFFIX, RIG_FILE, refused
+from fluxrig_tooling.cli.common import FLUX_SUFFIX, RIG_FILE, Parsed, refused
+from fluxrig_tooling.cli.terminal import print_error
 
 if TYPE_CHECKING:
     from fluxrig_tooling.archive.entries import ArchiveReader, Damage
@@ -23,24 +23,14 @@ jobs_option = click.option(
 )
 
 
-class PointType(click.ParamType):
-    """A position or a time, see `fluxrig_tooling.archive.selection.parse_point`."""
+def parse_point(text: str) -> Point:
+    """A position, a time or an age. LocalError for other text."""
+    from fluxrig_tooling.archive import selection
 
-    name = "point"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Point:
-        from fluxrig.errors import LocalError
-        from fluxrig_tooling.archive.selection import Point, parse_point
-
-        if isinstance(value, Point):
-            return value
-        try:
-            return parse_point(value)
-        except LocalError as exc:
-            self.fail(str(exc), param, ctx)
+    return selection.parse_point(text)
 
 
-POINT = PointType()
+POINT = Parsed("point", parse_point)
 
 _SELECTION = (
     click.option(
@@ -89,51 +79,9 @@ def names_of(rig: Path | None) -> Names:
 def end_with(damage: Damage) -> None:
     """Say what could not be read, on standard error. That is a negative answer: exit 1."""
     for problem in damage.problems:
-        click.echo(f"{click.style('error:', fg='red')} {problem}", err=True)
+        print_error(str(problem))
     if damage.count > len(damage.problems):
         click.echo(f"and {damage.count - len(damage.problems)} more", err=True)
     if damage.count:
         click.echo("`fluxrig archive verify` says whether more is wrong", err=True)
         raise SystemExit(1)
-
-
-@contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[float], None]]:
-    """A bar on standard error, if that is a terminal. What is given takes how much more is done.
-
-    It appears with the first call: it has a thread, and processes should have been started before that.
-    """
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    from fluxrig_tooling.cli.modbus.show import console
-
-    here = console(stderr=True)
-    if not here.is_terminal:
-        yield lambda _: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=here, transient=True)
-    task = bar.add_task(title, total=total or 1)
-
-    def advance(done: float) -> None:
-        bar.start()  # again and again does no harm
-        bar.advance(task, done)
-
-    try:
-        yield advance
-    finally:
-        bar.stop()
-
-
-def size_text(size: int) -> str:
-    """Bytes as a person says them: 1.2 GiB."""
-    number = float(size)
-    for unit in ("bytes", "KiB", "MiB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GiB"
-
-
-def count_text(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -18,6 +18,7 @@ from fluxrig_tooling.cli.archive.options import (
     selected,
     selection_options,
 )
+from fluxrig_tooling.cli.terminal import columns
 
 if TYPE_CHECKING:
     from fluxrig.msg import FluxMsg
@@ -55,18 +56,18 @@ def command(
       fluxrig archive show archive --last 20 --follow --rig press.yaml
     """
     from fluxrig_tooling.archive.export.jsonl import line
-    from fluxrig_tooling.cli.archive.lines import message_line, width
+    from fluxrig_tooling.cli.archive.lines import message_line
 
     if follow and end is not None:
         raise click.UsageError("--follow has no end, so --to makes no sense with it")
     archive = opened(folder)
     names = names_of(rig)
     machine = archive.machine
-    columns = width()
+    width = columns()
     wanted = selected(begin, end, tags)
     try:
         for position, msg in _messages(archive, wanted, last, follow):
-            click.echo(line(position, msg, names) if as_json else message_line(position, msg, names, machine, columns))
+            click.echo(line(position, msg, names) if as_json else message_line(position, msg, names, machine, width))
     except KeyboardInterrupt:
         if not follow:
             raise

@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fluxrig_tooling.cli.archive.options import (
-    count_text,
-    folder_argument,
-    jobs_option,
-    names_of,
-    progress,
-    rig_option,
-    size_text,
-)
+from fluxrig_tooling.cli.archive.options import folder_argument, jobs_option, names_of, rig_option
 from fluxrig_tooling.cli.common import json_option, print_json, refused
+from fluxrig_tooling.cli.terminal import progress
+from fluxrig_tooling.wording.text import counted, cut, printable
+from fluxrig_tooling.wording.values import rounded_size
 
 if TYPE_CHECKING:
     from fluxrig_tooling.archive.names import Names
     from fluxrig_tooling.archive.stats import Stats
 
 TOP = 10
-BAR = 30
+KEY, BAR = 36, 30
+"""Columns of a source or tag, and of the longest bar."""
 
 
 @click.command("stats", short_help="Say what an archive holds, in figures.")
@@ -49,8 +45,8 @@ def command(folder: Path, top: int, rig: Path | None, jobs: int | None, as_json:
 
     names = names_of(rig)
     try:
-        with progress("reading", 1) as advance:
-            stats = survey(folder, jobs or cores(), lambda _, total: advance(1 / total))
+        with progress("reading") as bar:
+            stats = survey(folder, jobs or cores(), lambda _, total: bar.advance(1 / total))
     except LocalError as exc:
         raise refused(str(exc), as_json) from exc
     if as_json:
@@ -70,9 +66,9 @@ def _page(stats: Stats, names: Names, top: int) -> Iterator[str]:
     counts = stats.counts
     yield fact("machine", stats.machine or "-")
     yield fact("journal", stats.journal.hex() or "-")
-    yield fact("segments", f"{stats.segments:,}, {stats.sealed:,} of them sealed, {size_text(stats.bytes)}")
+    yield fact("segments", f"{stats.segments:,}, {stats.sealed:,} of them sealed, {rounded_size(stats.bytes)}")
     if counts.messages:
-        yield fact("positions", f"{stats.first} to {stats.position}, {count_text(counts.messages, 'message')}")
+        yield fact("positions", f"{stats.first} to {stats.position}, {counted(counts.messages, 'message')}")
         groups = f"{stats.groups:,}, {counts.messages / max(stats.groups, 1):.1f} messages each"
         yield fact("groups", groups)
         per_message = counts.body_bytes / counts.messages
@@ -82,39 +78,35 @@ def _page(stats: Stats, names: Names, top: int) -> Iterator[str]:
         yield fact("written", f"{time_text(stats.first_time, 0, ' ')} to {time_text(stats.time, 0, ' ')} UTC")
         span = stats.time - stats.first_time
         if stats.per_day:
-            bytes_per_day = size_text(int(stats.per_day * stats.bytes / counts.messages))
+            bytes_per_day = rounded_size(int(stats.per_day * stats.bytes / counts.messages))
             yield fact("rate", f"{stats.per_day:,.0f} messages, {bytes_per_day} a day, over {span_text(span)}")
         assert counts.first_ts is not None and counts.last_ts is not None
         yield fact("measured", f"{time_text(counts.first_ts, 0, ' ')} to {time_text(counts.last_ts, 0, ' ')} UTC")
     if stats.head:
         yield fact("head", stats.head.hex())
     if stats.uncommitted:
-        yield fact("not yet", f"{count_text(stats.uncommitted, 'message')} after the last link, not committed")
+        yield fact("not yet", f"{counted(stats.uncommitted, 'message')} after the last link, not committed")
     if stats.removed:
         first, last = stats.removed[0].first, stats.removed[-1].last
-        yield fact("removed", f"positions {first} to {last}, {size_text(sum(each.size for each in stats.removed))}")
+        yield fact("removed", f"positions {first} to {last}, {rounded_size(sum(each.size for each in stats.removed))}")
     if counts.events:
         events = ", ".join(f"{count} {event}" for event, count in counts.events.most_common(top))
         yield fact("notes", events)
     if counts.unreadable:
-        yield fact("damaged", count_text(counts.unreadable, "message"))
+        yield fact("damaged", counted(counts.unreadable, "message"))
     sources = Counter({names.full(source) or "-": count for source, count in counts.sources.items()})
     yield from _top("source", sources, top, counts.messages)
     yield from _top("tag", counts.tags, top, counts.messages)
 
 
 def _top(noun: str, counter: Counter[str], top: int, whole: int) -> Iterator[str]:
-    from fluxrig_tooling.cli.archive.lines import printable
-
     if not counter:
         return
     yield ""
     more = f", the first {top} of {len(counter)}" if len(counter) > top else ""
     yield click.style(f"messages by {noun}{more}", bold=True)
     for key, count in counter.most_common(top):
-        text = printable(key)
-        text = text if len(text) <= 36 else text[:35] + "…"
-        yield f"{text:<36} {count:>11,}  {'█' * max(round(count / whole * BAR), 1)}"
+        yield f"{cut(printable(key), KEY):<{KEY}} {count:>11,}  {'█' * max(round(count / whole * BAR), 1)}"
 
 
 def _document(stats: Stats, names: Names, top: int) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fluxrig_tooling.cli.archive.options import count_text, folder_argument, jobs_option, progress, size_text
+from fluxrig_tooling.cli.archive.options import folder_argument, jobs_option
 from fluxrig_tooling.cli.common import json_option, print_json, refused
+from fluxrig_tooling.cli.terminal import paragraph, progress
+from fluxrig_tooling.wording.text import counted, printable
+from fluxrig_tooling.wording.values import rounded_size
 
 if TYPE_CHECKING:
     from fluxrig_tooling.archive.verify import Report
@@ -41,8 +44,8 @@ def command(folder: Path, anchor: Path | None, records: bool, jobs: int | None, 
 
     try:
         anchors = read_anchors(anchor) if anchor else []
-        with progress("verifying", 1) as advance:
-            report = verify(folder, anchors, records, jobs or cores(), lambda _, total: advance(1 / total))
+        with progress("verifying") as bar:
+            report = verify(folder, anchors, records, jobs or cores(), lambda _, total: bar.advance(1 / total))
     except LocalError as exc:
         raise refused(str(exc), as_json) from exc
     if as_json:
@@ -57,7 +60,7 @@ def command(folder: Path, anchor: Path | None, records: bool, jobs: int | None, 
 def _page(report: Report, anchored: bool) -> Iterator[str]:
     """What was found, the verdict last."""
     from fluxrig_tooling.archive.anchor import CONFIRMED
-    from fluxrig_tooling.cli.archive.lines import WIDTH, fact, printable
+    from fluxrig_tooling.cli.archive.lines import fact
 
     yield from _facts(report)
     for remark in report.remarks:
@@ -69,9 +72,9 @@ def _page(report: Report, anchored: bool) -> Iterator[str]:
         yield ""
         yield click.style(f"{'BAD' if not number else 'also'}: {problem.segment}", fg="red", bold=not number)
         yield f"     position {problem.position}, byte {problem.byte}"
-        yield click.wrap_text(printable(problem.reason), WIDTH, "     ", "     ")
+        yield paragraph(printable(problem.reason), "     ", "     ")
     if report.more_problems:
-        yield f"and {count_text(report.more_problems, 'problem')} more"
+        yield f"and {counted(report.more_problems, 'problem')} more"
     yield ""
     yield from _verdict(report, anchored)
 
@@ -83,7 +86,7 @@ def _facts(report: Report) -> Iterator[str]:
     yield fact("machine", report.machine or "-")
     yield fact("journal", report.journal.hex() or "-")
     sealed = f"{report.sealed} of them sealed"
-    yield fact("segments", f"{count_text(report.segments, 'segment')}, {sealed}, {size_text(report.bytes)}")
+    yield fact("segments", f"{counted(report.segments, 'segment')}, {sealed}, {rounded_size(report.bytes)}")
     if report.messages:
         yield fact("positions", f"{report.first} to {report.first + report.messages - 1}, in {report.groups:,} groups")
     if report.head:
@@ -93,7 +96,7 @@ def _facts(report: Report) -> Iterator[str]:
         first, last = report.removed[0].first, report.removed[-1].last
         yield fact("removed", f"positions {first} to {last}, of which the stub has the heads")
     if report.uncommitted or report.torn:
-        tail = count_text(report.uncommitted, "message") + (f" and {report.torn} bytes" if report.torn else "")
+        tail = counted(report.uncommitted, "message") + (f" and {counted(report.torn, 'byte')}" if report.torn else "")
         yield fact("not yet", f"{tail} after the last link: not committed, or cut off")
     if report.answers:
         confirmed = report.confirmed
@@ -103,16 +106,15 @@ def _facts(report: Report) -> Iterator[str]:
 
 def _verdict(report: Report, anchored: bool) -> Iterator[str]:
     from fluxrig_tooling.archive.anchor import CONFIRMED
-    from fluxrig_tooling.cli.archive.lines import WIDTH
 
     if report.ok and anchored:
         newest = report.confirmed[-1].position
         text = f"ok: the chain is whole, and up to position {newest} it is the one that the anchors are of"
-        yield click.style(click.wrap_text(text, WIDTH), fg="green")
+        yield click.style(paragraph(text), fg="green")
     elif report.ok:
         yield click.style("ok: the chain is whole", fg="green")
         text = "Without --anchor, an end that was cut off or a chain that was made anew is not seen."
-        yield click.wrap_text(text, WIDTH)
+        yield paragraph(text)
     elif report.problems:
         yield click.style("the archive is NOT what was written: see above", fg="red")
     elif any(answer.reason and answer.result != CONFIRMED for answer in report.answers) and report.confirmed:
