@@ -2,7 +2,7 @@
 
 from journal_life import Life, survive
 
-from fluxrig_ports.memory import MemoryVolume
+from fluxrig_ports.memory.recorded import RecordedVolume
 
 
 def record(number: int) -> bytes:
@@ -12,8 +12,7 @@ def record(number: int) -> bytes:
 
 async def written() -> Life:
     """Groups of one and of several records, cursors, segments that are full and one that is sealed, and removals."""
-    volume = MemoryVolume()
-    volume.record()
+    volume = RecordedVolume()
     life = Life(volume)
     await life.open()
     number = 0
@@ -70,8 +69,7 @@ async def test_again_while_it_recovers_and_writes_on():
 
 
 async def test_while_a_segment_with_nothing_but_cursors_is_replaced():
-    volume = MemoryVolume()
-    volume.record()
+    volume = RecordedVolume()
     life = Life(volume)
     await life.open()
     await life.group(b"one")

@@ -18,6 +18,7 @@ from fluxrig.journal.journal import Journal
 from fluxrig.journal.retention import DROP_OLDEST, Limits, retain
 from fluxrig_ports.cpython.volume import FolderVolume
 from fluxrig_ports.memory import MemoryHost, MemoryVolume
+from fluxrig_ports.memory.recorded import RecordedVolume
 from fluxrig_tooling.archive.anchor import Anchor
 from fluxrig_tooling.archive.check import check_chain
 from fluxrig_tooling.archive.entries import ArchiveReader
@@ -46,7 +47,7 @@ class Story:
 
     def __init__(self) -> None:
         self.host = MemoryHost(seed=3)
-        self.volume = MemoryVolume()
+        self.volume = RecordedVolume()
         self.committed: dict[int, bytes] = {}
         self.anchors: list[Anchor] = []
         self.reports: list[Report] = []

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_life import Known, Life, survive
 
-from fluxrig_ports.memory import MemoryVolume, Write
+from fluxrig_ports.memory.recorded import RecordedVolume, Write
 
 # Zeros and the letters of frames, beside anything else: what torn frames could be mistaken for.
 records = st.one_of(
@@ -52,7 +52,7 @@ async def do(life: Life, step: object) -> Life:
     return life
 
 
-def cut(draw: st.DrawFn, volume: MemoryVolume, at: int) -> MemoryVolume:
+def cut(draw: st.DrawFn, volume: RecordedVolume, at: int) -> RecordedVolume:
     """What the power left of the operation number `at` of the log, and of all before it."""
     tail = draw(st.sampled_from([0, 1, 8, 100, 4096]))
     write: Write | None = volume.log[at] if at < len(volume.log) else None
@@ -70,8 +70,7 @@ def cut(draw: st.DrawFn, volume: MemoryVolume, at: int) -> MemoryVolume:
 @given(st.data(), st.sampled_from([Life, RoomierLife]), lives, lives)
 def test_nothing_durable_is_lost(data: st.DataObject, kind: type[Life], before: list, between: list):
     async def live() -> None:
-        volume = MemoryVolume()
-        volume.record()
+        volume = RecordedVolume()
         life = kind(volume)
         await life.open()
         for step in before:
