@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxrig_tooling.wording.text import counted, cut, printable
+from fluxrig_tooling.wording.text import counted, cut, printable, quoted
 
 
 def test_a_noun_is_singular_for_one_alone():
@@ -21,3 +21,8 @@ def test_what_is_cut_fits_and_says_so(text: str, width: int):
 def test_nothing_steers_the_terminal(text: str):
     assert printable(text).isprintable()
     assert printable("a\x1b[31m\u202e") == "a\\x1b[31m\\x202e"
+
+
+@given(st.text(max_size=80))
+def test_a_quotation_is_cut_before_its_quotes(text: str):
+    assert quoted(text) == repr(text if len(text) <= 60 else text[:59] + "…")

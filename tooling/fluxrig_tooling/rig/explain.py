@@ -12,6 +12,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from fluxrig_tooling.rig.nodes import Node, Scalar, Sequence, find, key_location, location, resolve
 from fluxrig_tooling.rig.problems import Location
 from fluxrig_tooling.wording.suggest import did_you_mean, listed, nearest
+from fluxrig_tooling.wording.text import MAX_QUOTE, cut, quoted
 
 Finding = tuple[Location, str, str]
 """Place, message, hint."""
@@ -30,7 +31,6 @@ _SUCH_AS = {
     "size": "a size such as 2GiB",
     "percent": "a percentage such as 5%",
 }
-_MAX_QUOTE = 60
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ def explain(error: ValidationError, node: Node, what: str) -> Iterator[Finding]:
     violation = _violation(error, find(node, *path))
     value, properties = violation.value, violation.schema.get("properties", {})
     if "propertyNames" in error.absolute_schema_path:
-        yield key_location(node, *path, value), f"the key {_quoted(value)} is not valid", _form(violation.schema)
+        yield key_location(node, *path, value), f"the key {quoted(value)} is not valid", _form(violation.schema)
     elif violation.keyword in ("additionalProperties", "unevaluatedProperties"):
         place = ".".join(map(str, path)) or what
         for key in _surplus(violation):
             at = key_location(node, *path, key)
-            yield at, f"unknown key {_quoted(key)} in {place}", did_you_mean(key, properties)
+            yield at, f"unknown key {quoted(key)} in {place}", did_you_mean(key, properties)
     elif violation.keyword == "required":
         for key in violation.limit:
             if key not in value:
@@ -118,7 +118,7 @@ def _limit(text: str) -> Callable[[_Violation], Words]:
 
 
 def _other(violation: _Violation) -> Words:
-    return _cut(violation.text), ""
+    return cut(violation.text, MAX_QUOTE), ""
 
 
 _RULES: dict[str, Callable[[_Violation], Words]] = {
@@ -156,7 +156,7 @@ def _written(node: Node | None) -> str:
         if node.plain and node.text in ("", "~"):
             return "nothing"
         is_text = not node.plain or isinstance(resolve(node.text), str)
-        return _quoted(node.text) if is_text else _cut(node.text)
+        return quoted(node.text) if is_text else cut(node.text, MAX_QUOTE)
     return "a list" if isinstance(node, Sequence) else "keys and values"
 
 
@@ -189,11 +189,3 @@ def _how_to_write(key: str, schema: Any) -> str:
 def _only_near(word: str, candidates: list[str]) -> str:
     close = nearest(word, candidates)
     return f"did you mean {close!r}?" if close else ""
-
-
-def _quoted(text: str) -> str:
-    return repr(_cut(text))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MAX_QUOTE else text[: _MAX_QUOTE - 1] + "…"

@@ -19,6 +19,7 @@ from fluxrig_tooling.rig.nodes import Field, Mapping, Node, Scalar, mapping, seq
 from fluxrig_tooling.rig.problems import WHOLE_FILE, Location, Problems
 from fluxrig_tooling.rig.yaml_errors import in_plain_words
 from fluxrig_tooling.wording.suggest import did_you_mean
+from fluxrig_tooling.wording.text import quoted
 
 MAX_SIZE = 1024 * 1024
 """Bytes of a file."""
@@ -130,7 +131,7 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(event.anchor or "", at, depth)
         if event.tag is not None:
-            self._problems.error(at, f"the tag {_short(event.tag)} has no meaning in a rig", "delete it")
+            self._problems.error(at, f"the tag {quoted(event.tag)} has no meaning in a rig", "delete it")
         if event.anchor is not None:
             self._open.add(event.anchor)
         if isinstance(event, yaml.ScalarEvent):
@@ -162,7 +163,7 @@ class _Builder:
                 self._problems.error(key.at, "merge keys (<<) are not part of YAML 1.2", "write the keys out")
             elif key.text in entries:
                 first = entries[key.text].key_at
-                self._problems.error(key.at, f"the key {_short(key.text)} stands here a second time, first at {first}")
+                self._problems.error(key.at, f"the key {quoted(key.text)} stands here a second time, first at {first}")
             else:
                 entries[key.text] = Field(key.at, value)
         return mapping(at, entries)
@@ -174,13 +175,13 @@ class _Builder:
 
     def _aliased(self, name: str, at: Location, depth: int) -> Node:
         if name in self._open:
-            self._refuse(at, f"*{_short(name)} stands inside &{_short(name)}, so it would never end")
+            self._refuse(at, f"*{quoted(name)} stands inside &{quoted(name)}, so it would never end")
         if name not in self._anchors:
             hint = did_you_mean(name, self._anchors)
-            self._refuse(at, f"*{_short(name)} stands for nothing", hint or "no value is marked with & before this")
+            self._refuse(at, f"*{quoted(name)} stands for nothing", hint or "no value is marked with & before this")
         node = self._anchors[name]
         if depth + node.height > MAX_DEPTH:
-            self._refuse(at, f"what *{_short(name)} stands for is nested deeper than {MAX_DEPTH} levels here")
+            self._refuse(at, f"what *{quoted(name)} stands for is nested deeper than {MAX_DEPTH} levels here")
         self._count(node.size, at)
         return node
 
@@ -195,8 +196,3 @@ class _Builder:
 
 def _at(event: Any) -> Location:
     return Location(event.start_mark.line + 1, event.start_mark.column + 1)
-
-
-def _short(text: str) -> str:
-    """Text to repeat in an error, of bounded length."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")

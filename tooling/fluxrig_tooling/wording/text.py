@@ -1,5 +1,8 @@
 """Text for people: counts with their nouns, what is too long, and what a terminal must not take for a command."""
 
+MAX_QUOTE = 60
+"""Characters of somebody else's text that an error repeats."""
+
 
 def counted(number: int, noun: str) -> str:
     """`1 message`, `1,200 messages`."""
@@ -9,6 +12,11 @@ def counted(number: int, noun: str) -> str:
 def cut(text: str, width: int) -> str:
     """`text` in at most `width` characters; … stands for an end that is cut off."""
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def quoted(text: str, width: int = MAX_QUOTE) -> str:
+    """Text to repeat in an error: cut, and in quotes."""
+    return repr(cut(text, width))
 
 
 def printable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,9 @@ from fluxrig_tooling.wording.text import counted
 from fluxrig_tooling.wording.values import rounded_size
 
 if TYPE_CHECKING:
-    from fluxrig_tooling.archive.selection import Point
+    from fluxrig_tooling.archive.entries import ArchiveReader, Damage
+    from fluxrig_tooling.archive.names import Names
+    from fluxrig_tooling.archive.selection import Point, Selection
 
 
 @click.command("export", short_help="Write messages as JSON Lines, CSV or Parquet.")
@@ -57,9 +59,7 @@ def command(
       fluxrig archive export archive --from 2026-11-25 -o november.parquet
     """
     from fluxrig.errors import LocalError
-    from fluxrig_tooling.archive.export import exporter
     from fluxrig_tooling.archive.export.output import STDOUT
-    from fluxrig_tooling.archive.export.output import output as output_file
 
     chosen = format_name or _format_of(output)
     target = output or f"archive.{chosen}"
@@ -68,38 +68,41 @@ def command(
     if target != STDOUT and Path(target).exists() and not force:
         raise refused(f"{target} exists: name another file with -o, or replace it with --force", as_json)
     archive = opened(folder, as_json)
-    names = names_of(rig)
     started = time.monotonic()
-    messages = 0
     try:
-        with progress("exporting", archive.size) as bar, output_file(target) as file:
-            writer = exporter(chosen, file, names)
-            for position, msg in selected(begin, end, tags).messages(archive, bar.advance):
-                writer.write(position, msg)
-                messages += 1
-            writer.close()
+        messages, rows = _write(archive, selected(begin, end, tags), chosen, target, names_of(rig))
     except LocalError as exc:
         raise refused(str(exc), as_json) from exc
-    seconds = time.monotonic() - started
     if target != STDOUT:
-        size = Path(target).stat().st_size
-        if as_json:
-            print_json(
-                {
-                    "ok": not archive.damage.count,
-                    "output": target,
-                    "format": chosen,
-                    "messages": messages,
-                    "rows": writer.rows,
-                    "bytes": size,
-                    "damaged": archive.damage.count,
-                    "problems": [each.as_dict() for each in archive.damage.problems],
-                }
-            )
-        else:
-            rows = "" if chosen == "jsonl" else f", {counted(writer.rows, 'row')}"
-            click.echo(f"{target}: {counted(messages, 'message')}{rows}, {rounded_size(size)} in {seconds:.1f} s")
+        written = {"output": target, "format": chosen, "messages": messages, "rows": rows}
+        _report({**written, "bytes": Path(target).stat().st_size}, archive.damage, time.monotonic() - started, as_json)
     end_with(archive.damage)
+
+
+def _write(archive: ArchiveReader, wanted: Selection, chosen: str, target: str, names: Names) -> tuple[int, int]:
+    """How many messages were written, and in how many rows. LocalError when they cannot be."""
+    from fluxrig_tooling.archive.export import exporter
+    from fluxrig_tooling.archive.export.output import output as output_file
+
+    messages = 0
+    with progress("exporting", archive.size) as bar, output_file(target) as file:
+        writer = exporter(chosen, file, names)
+        for position, msg in wanted.messages(archive, bar.advance):
+            writer.write(position, msg)
+            messages += 1
+        writer.close()
+    return messages, writer.rows
+
+
+def _report(written: dict[str, Any], damage: Damage, seconds: float, as_json: bool) -> None:
+    if as_json:
+        problems = [each.as_dict() for each in damage.problems]
+        print_json({"ok": not damage.count, **written, "damaged": damage.count, "problems": problems})
+        return
+    counts = [counted(written["messages"], "message")]
+    if written["format"] != "jsonl":
+        counts.append(counted(written["rows"], "row"))
+    click.echo(f"{written['output']}: {', '.join(counts)}, {rounded_size(written['bytes'])} in {seconds:.1f} s")
 
 
 def _format_of(output: str | None) -> str:
