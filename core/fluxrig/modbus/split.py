@@ -31,8 +31,8 @@ def split(request: list, first: int, end: int) -> list:
     return [function, address + start, count, b"" if in_order else bytes(order), layout, parts]
 
 
-def tags_of(request: list, first: int, end: int) -> list:
-    """The tags of the slots `first` to `end - 1` of `request`."""
+def tags_of(request: list, first: int = 0, end: int | None = None) -> list:
+    """The tags of the slots `first` to `end - 1` of `request`, all by default."""
     _, _, _, _, _, slots = request
     return [slot[0] for slot in slots[first:end]]
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from fluxrig.modbus.exceptions import NO_SUCH_ITEM
 from fluxrig.modbus.pdu import MAX_BITS, MAX_REGISTERS, TABLES, ExceptionResponse, read_request
 from fluxrig.modbus.request import Request
-from fluxrig.modbus.split import extent, split
+from fluxrig.modbus.split import extent, split, tags_of
 from fluxrig.modbus.values import ReadPlan
 from fluxrig_tooling.cli.modbus.session import Session
 from fluxrig_tooling.cli.modbus.small_rig import Device
@@ -73,7 +73,9 @@ class Values:
         self._device = device
         self._labels = labels or {name: name for name in device.tags}
         chosen = self._labels.keys()
-        self._requests = [each for each in device.requests if not chosen.isdisjoint(slot[0] for slot in each[1][5])]
+        self._requests = [
+            (unit_id, request) for unit_id, request in device.requests if not chosen.isdisjoint(tags_of(request))
+        ]
 
     async def rows(self, session: Session) -> list[Row]:
         found = await self._ask(session, self._requests)
