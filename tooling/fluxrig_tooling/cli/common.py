@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,23 @@ class Seconds(click.FloatRange):
 
 
 SECONDS = Seconds(min=0.1)
+
+
+class Folder(click.Path):
+    """A folder, which may have to be made yet: neither it nor what it is to be in is anything else."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        folder = Path(os.fsdecode(super().convert(value, param, ctx)))
+        there = next((each for each in (folder, *folder.absolute().parents) if os.path.lexists(each)), folder)
+        if not there.is_dir():
+            self.fail(f"{there} is not a folder", param, ctx)
+        return folder
+
+
+FOLDER = Folder()
 
 
 def refused(message: str, as_json: bool, problems: list[dict[str, Any]] | None = None) -> click.ClickException:

@@ -34,10 +34,9 @@ class NamespaceView:
     MAX_TOPICS = 1000
     CONNECT_S = 10
 
-    def __init__(self, address: str, port: int, title: str):
+    def __init__(self, address: str, port: int):
         self.entries: dict[str, Entry] = {}
         self.unread = 0
-        self._title = title
         self._address = address
         self._port = port
         self._client = Client(CallbackAPIVersion.VERSION2)
@@ -66,7 +65,7 @@ class NamespaceView:
     def table(self) -> Table:
         """The topics, sorted, with value, quality and age. What they have in common stands in the heading."""
         prefix = common_levels(self.entries)
-        table = ValueTable(self._title, prefix + "…" if prefix else "topic")
+        table = ValueTable("", prefix + "…" if prefix else "topic")
         for topic in sorted(self.entries):
             entry = self.entries[topic]
             table.add(topic[len(prefix) :], value=entry.value, quality=entry.quality, ms=entry.ms)

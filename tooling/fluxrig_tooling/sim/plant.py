@@ -6,17 +6,18 @@ It is a separate process so that its work does not show in the timing of the Rac
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
-from fluxrig_tooling.sim.broker import EmbeddedBroker
-from fluxrig_tooling.sim.child import ignore_interrupts, say, stdin_closed
-from fluxrig_tooling.sim.press import Press
+from fluxrig_tooling.sim.child import say, serve, stdin_closed
 
 
 async def main() -> None:
+    # Here, so that what keeps them from being imported is said as what else keeps them from starting.
+    from fluxrig_tooling.sim.broker import EmbeddedBroker
+    from fluxrig_tooling.sim.press import Press
+
     # pymodbus reports every client that leaves; here they leave when the demo ends.
-    logging.getLogger("pymodbus_logger").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL + 1)
     async with Press() as press, EmbeddedBroker() as broker:
         closed = stdin_closed()
         say({"modbus_port": press.port, "mqtt_port": broker.port})
@@ -24,5 +25,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    ignore_interrupts()
-    asyncio.run(main())
+    serve(main())

@@ -16,7 +16,7 @@ from fluxrig.flux import unpack
 from fluxrig_ports.cpython.host import CPythonHost
 from fluxrig_ports.cpython.loop import run
 from fluxrig_ports.cpython.run import run_rack
-from fluxrig_tooling.sim.child import ignore_interrupts, say, stdin_closed
+from fluxrig_tooling.sim.child import say, serve, stdin_closed
 
 METER = "meter"
 
@@ -32,11 +32,11 @@ def add_meter(rig: dict[str, Any], source: str, uns: str) -> None:
 
 async def main(flux: bytes, state_dir: str) -> None:
     registry.register(METER, "fluxrig_tooling.sim.meter", "Meter")
+    rig = unpack(flux)
     closed = stdin_closed()
     say({"ready": True})
-    say(await run_rack(unpack(flux), CPythonHost(state_dir, log_level="warning"), closed.wait()))
+    say(await run_rack(rig, CPythonHost(state_dir, log_level="warning"), closed.wait()))
 
 
 if __name__ == "__main__":
-    ignore_interrupts()
-    run(main(Path(sys.argv[1]).read_bytes(), sys.argv[2]))
+    serve(main(Path(sys.argv[1]).read_bytes(), sys.argv[2]), run)
