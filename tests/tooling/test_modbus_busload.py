@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fluxrig_tooling.rig import load_text
 from fluxrig_tooling.rig.lower.io_modbus import lines_of
-from fluxrig_tooling.rig.lower.io_modbus.busload import DeadUnits, Load, Task
+from fluxrig_tooling.rig.lower.io_modbus.busload import DeadUnits, Load, PollTask
 from fluxrig_tooling.rig.model import Problem, Problems, RigModel
 
 # The analysis, against a line that serves one request at a time
@@ -29,8 +29,8 @@ class Polled:
     phase: int = 0
 
     @property
-    def task(self) -> Task:
-        return Task(self.unit, self.period, sum(self.costs), max(self.costs))
+    def task(self) -> PollTask:
+        return PollTask(self.unit, self.period, sum(self.costs), max(self.costs))
 
 
 @dataclass
@@ -160,23 +160,23 @@ def test_the_search_finds_what_trying_every_window_finds(polled: list[Polled], l
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(10, 400)), min_size=1, max_size=8))
 def test_a_line_with_short_requests_that_is_used_for_three_fifths_is_accepted(found: list[tuple[int, int]]):
     longest = max(cost for cost, _ in found)
-    tasks = [Task(1, 10 * longest + more, cost, cost) for cost, more in found]
+    tasks = [PollTask(1, 10 * longest + more, cost, cost) for cost, more in found]
     load = Load(tasks)
     assume(load.utilisation <= 0.6)
     assert load.overload() is None
 
 
 def test_a_line_that_is_asked_more_than_there_is_time_is_refused():
-    load = Load([Task(1, 100, 60, 10), Task(2, 100, 50, 10)])
+    load = Load([PollTask(1, 100, 60, 10), PollTask(2, 100, 50, 10)])
     found = load.overload()
     assert found and (found.task, found.window, found.demand) == (load.tasks[0], 100, 110)
-    assert Load([Task(1, 100, 60, 10), Task(2, 1000, 399, 10)]).overload() is None
-    assert Load([Task(1, 100, 60, 10), Task(2, 1000, 399, 41)]).overload()
+    assert Load([PollTask(1, 100, 60, 10), PollTask(2, 1000, 399, 10)]).overload() is None
+    assert Load([PollTask(1, 100, 60, 10), PollTask(2, 1000, 399, 41)]).overload()
     assert Load([]).overload() is None
 
 
 def test_a_dead_unit_is_tried_as_often_as_its_pauses_let_it_however_often_it_is_polled():
-    tasks = [Task(1, 200, 10, 10), Task(2, 10_000, 2600, 20)]
+    tasks = [PollTask(1, 200, 10, 10), PollTask(2, 10_000, 2600, 20)]
     assert Load(tasks, DeadUnits(limit=1, extra=150, apart=1000)).overload() is None
     assert Load(tasks, DeadUnits(limit=1, extra=150, apart=200)).overload()
 
@@ -184,7 +184,7 @@ def test_a_dead_unit_is_tried_as_often_as_its_pauses_let_it_however_often_it_is_
 def test_a_full_line_with_periods_that_hardly_ever_meet_is_decided_at_once():
     periods = [997, 1009, 1013, 1019, 1021, 86_399_989]
     assert lcm(*periods) > 10**20
-    tasks = [Task(unit, period * 1000, period * 170, 10_000) for unit, period in enumerate(periods, 1)]
+    tasks = [PollTask(unit, period * 1000, period * 170, 10_000) for unit, period in enumerate(periods, 1)]
     assert 0.99 < Load(tasks[:5]).utilisation + tasks[5].cost / tasks[5].period < 1.1
     assert Load(tasks).overload()
     assert Load(tasks[:5], DeadUnits(1, 100_000, 2_000_000)).overload() is None

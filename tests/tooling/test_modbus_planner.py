@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fluxrig.modbus.values import ReadPlan
 from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.rig.lower.io_modbus.forbidden import Forbidden
-from fluxrig_tooling.rig.lower.io_modbus.planner import Limits, Request, plan
+from fluxrig_tooling.rig.lower.io_modbus.planner import PlannedRead, ReadLimits, plan
 from fluxrig_tooling.rig.lower.io_modbus.point import Point
 from fluxrig_tooling.rig.problems import WHOLE_FILE
 
@@ -33,7 +33,7 @@ def items(points: list[Point]) -> set[int]:
     return {address for each in points for address in range(each.address, each.end)}
 
 
-def is_allowed(span: range, table: str, wanted: set[int], limits: Limits) -> bool:
+def is_allowed(span: range, table: str, wanted: set[int], limits: ReadLimits) -> bool:
     """Whether one request may read `span`, where `wanted` are the items that anybody wants."""
     if len(span) > limits.longest(table):
         return False
@@ -59,7 +59,7 @@ def partitions(points: list[Point]) -> Iterator[list[list[Point]]]:
             yield [*groups[:index], [first, *group], *groups[index + 1 :]]
 
 
-def cheapest(points: list[Point], limits: Limits) -> tuple[int, int]:
+def cheapest(points: list[Point], limits: ReadLimits) -> tuple[int, int]:
     """(requests, items read) of the best plan for points of one table, by trying every one."""
     wanted = items(points)
     found = []
@@ -70,11 +70,11 @@ def cheapest(points: list[Point], limits: Limits) -> tuple[int, int]:
     return min(found)
 
 
-def cost(requests: list[Request]) -> tuple[int, int]:
+def cost(requests: list[PlannedRead]) -> tuple[int, int]:
     return len(requests), sum(request.count for request in requests)
 
 
-def check(points: list[Point], limits: Limits) -> list[Request]:
+def check(points: list[Point], limits: ReadLimits) -> list[PlannedRead]:
     """The plan, having seen that it is one: every tag is read once and in one piece, and nothing that may not be."""
     requests = plan(points, limits)
     wanted = {table: items([each for each in points if each.table == table]) for table in TABLES}
@@ -106,7 +106,7 @@ def test_no_plan_is_better(spans: list[tuple[int, int]], gap: int, longest: int,
     points = [each for each in points if not any(ban.overlaps("hr", each.address, each.end) for ban in bans)]
     if not points:
         return
-    limits = Limits(max_registers=longest, max_gap=gap, forbidden=bans)
+    limits = ReadLimits(max_registers=longest, max_gap=gap, forbidden=bans)
     assert cost(check(points, limits)) == cheapest(points, limits)
 
 
@@ -115,7 +115,7 @@ def test_no_plan_is_better(spans: list[tuple[int, int]], gap: int, longest: int,
 )
 def test_no_plan_for_bits_is_better(spans: list[tuple[int, int]], gap: int, longest: int):
     points = [point(index, "di", *span) for index, span in enumerate(spans)]
-    limits = Limits(max_bits=longest, max_gap=gap, forbidden=[forbidden("co", 0, 99), forbidden("di", 7, 8)])
+    limits = ReadLimits(max_bits=longest, max_gap=gap, forbidden=[forbidden("co", 0, 99), forbidden("di", 7, 8)])
     points = [each for each in points if each.address not in (7, 8)]
     if points:
         assert cost(check(points, limits)) == cheapest(points, limits)
@@ -123,7 +123,7 @@ def test_no_plan_for_bits_is_better(spans: list[tuple[int, int]], gap: int, long
 
 def test_of_plans_with_as_few_requests_the_one_that_reads_least_is_taken():
     points = [point(index, "hr", address, 1) for index, address in enumerate((0, 1, 5, 6, 7))]
-    spans = [request.span for request in plan(points, Limits(max_gap=4, max_registers=6))]
+    spans = [request.span for request in plan(points, ReadLimits(max_gap=4, max_registers=6))]
     assert spans == ["hr:0-1", "hr:5-7"], "as many as fit, in order, would be hr:0-5 and hr:6-7"
 
 
@@ -134,7 +134,7 @@ coils = st.tuples(st.sampled_from(["co", "di"]), st.integers(0, 60), st.just(1))
 @given(st.lists(many | coils, max_size=60), st.integers(0, 20), st.integers(7, 125))
 def test_any_tags_of_all_tables(spans: list[tuple[str, int, int]], gap: int, longest: int):
     points = [point(index, *span) for index, span in enumerate(spans)]
-    requests = check(points, Limits(max_registers=longest, max_bits=2 * longest, max_gap=gap))
+    requests = check(points, ReadLimits(max_registers=longest, max_bits=2 * longest, max_gap=gap))
     order = [(request.function, request.address) for request in requests]
     assert order == sorted(set(order))
 
@@ -142,17 +142,17 @@ def test_any_tags_of_all_tables(spans: list[tuple[str, int, int]], gap: int, lon
 @pytest.mark.parametrize("table", ["hr", "co"])
 def test_thousands_of_tags(table: str):
     points = [point(index, table, index * 7919 % 65_521, 1) for index in range(5000)]
-    check(points, Limits(max_gap=12, forbidden=[forbidden(table, 65_530, 65_535)]))
-    dense = check([point(index, table, index, 1) for index in range(5000)], Limits())
+    check(points, ReadLimits(max_gap=12, forbidden=[forbidden(table, 65_530, 65_535)]))
+    dense = check([point(index, table, index, 1) for index in range(5000)], ReadLimits())
     assert len(dense) == (3 if table == "co" else 40)
 
 
 def test_the_limits_of_the_protocol():
-    assert cost(plan([point(0, "hr", 0, 1), point(1, "hr", 124, 1)], Limits(max_gap=200))) == (1, 125)
-    assert cost(plan([point(0, "hr", 0, 1), point(1, "hr", 125, 1)], Limits(max_gap=200))) == (2, 2)
-    assert cost(plan([point(0, "co", 0, 1), point(1, "co", 1999, 1)], Limits(max_gap=2000))) == (1, 2000)
-    assert cost(plan([point(0, "co", 0, 1), point(1, "co", 2000, 1)], Limits(max_gap=2000))) == (2, 2)
-    assert cost(plan([point(0, "hr", 65_532, 4)], Limits())) == (1, 4)
+    assert cost(plan([point(0, "hr", 0, 1), point(1, "hr", 124, 1)], ReadLimits(max_gap=200))) == (1, 125)
+    assert cost(plan([point(0, "hr", 0, 1), point(1, "hr", 125, 1)], ReadLimits(max_gap=200))) == (2, 2)
+    assert cost(plan([point(0, "co", 0, 1), point(1, "co", 1999, 1)], ReadLimits(max_gap=2000))) == (1, 2000)
+    assert cost(plan([point(0, "co", 0, 1), point(1, "co", 2000, 1)], ReadLimits(max_gap=2000))) == (2, 2)
+    assert cost(plan([point(0, "hr", 65_532, 4)], ReadLimits())) == (1, 4)
 
 
 registers = st.tuples(st.sampled_from(["hr", "ir"]), st.integers(0, 300), st.sampled_from([1, 2, 4]))
@@ -162,7 +162,7 @@ registers = st.tuples(st.sampled_from(["hr", "ir"]), st.integers(0, 300), st.sam
 def test_every_tag_gets_its_own_content(spans: list[tuple[str, int, int]], gap: int, random: Any):
     points = [point(index, *span) for index, span in enumerate(spans)]
     memory = {table: [random.randrange(65_536) for _ in range(400)] for table in ("hr", "ir")}
-    for request in plan(points, Limits(max_gap=gap)):
+    for request in plan(points, ReadLimits(max_gap=gap)):
         function, start, count, order, layout, slots = request.compiled()
         if function in (1, 2):
             payload = bytes(random.randrange(256) for _ in range((count + 7) // 8))

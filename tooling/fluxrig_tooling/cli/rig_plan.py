@@ -14,7 +14,7 @@ from fluxrig_tooling.wording.text import counted, cut
 from fluxrig_tooling.wording.units import duration_text
 
 if TYPE_CHECKING:
-    from fluxrig_tooling.rig.lower.io_modbus.lines import Line
+    from fluxrig_tooling.rig.lower.io_modbus.lines import BusLine
 
 NAME = 22
 """Columns of the name of a poll."""
@@ -67,7 +67,7 @@ def command(rig: Path, rack: str | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _page(line: Line, found: dict[str, Any]) -> Iterator[str]:
+def _page(line: BusLine, found: dict[str, Any]) -> Iterator[str]:
     yield click.style(cut(f"{found['line']} on {found['rack']}", WIDTH), bold=True)
     yield _summary(found)
     if not found["polls"]:
@@ -134,7 +134,7 @@ def _polls(found: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _timetable(line: Line, found: dict[str, Any]) -> Iterator[str]:
+def _timetable(line: BusLine, found: dict[str, Any]) -> Iterator[str]:
     """When the line is in use for which poll: each column is a stretch of time, and as high as it is in use."""
     from fluxrig_tooling.rig.lower.io_modbus.report import timetable
 

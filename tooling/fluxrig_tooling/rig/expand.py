@@ -13,7 +13,7 @@ from fluxrig_tooling.rig import placeholders, skeleton
 from fluxrig_tooling.rig.instance_wires import expand_wires
 from fluxrig_tooling.rig.nodes import Field, Mapping, Node, Scalar, Sequence, child, mapping, sequence
 from fluxrig_tooling.rig.problems import Location, Problems
-from fluxrig_tooling.rig.rows import ID, Row, Rows, read_rows
+from fluxrig_tooling.rig.rows import ID, InstanceRow, Rows, read_rows
 from fluxrig_tooling.rig.schema import read
 
 KEY = "for_each"
@@ -123,7 +123,7 @@ class _Expansion:
                 hint = f"write ${{{column}}} where its values belong"
                 self._problems.warning(at, f"the column {column!r} is not used", hint)
 
-    def _has(self, row: Row, columns: set[str]) -> bool:
+    def _has(self, row: InstanceRow, columns: set[str]) -> bool:
         """Whether the row has something in each of `columns`; what it lacks is reported."""
         missing = sorted(columns - set(row.cells))
         for column in missing:
@@ -132,7 +132,7 @@ class _Expansion:
         return not missing
 
 
-def _instance(item: Mapping, name: str, row: Row) -> Mapping:
+def _instance(item: Mapping, name: str, row: InstanceRow) -> Mapping:
     def of_instance(at: Location) -> Location:
         return replace(at, instance=name)
 

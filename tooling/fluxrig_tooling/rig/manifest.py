@@ -12,8 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError, best_match
 
 from fluxrig.errors import LocalError
-from fluxrig.gear import RESERVED
-from fluxrig.wiring import is_reserved
+from fluxrig.wiring import RESERVED, is_reserved
 
 FILE = "manifest.toml"
 

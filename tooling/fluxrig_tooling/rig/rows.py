@@ -21,7 +21,7 @@ _HOW = "name a CSV file beside the rig, or write a list such as [{id: m1, host: 
 
 
 @dataclass(frozen=True)
-class Row:
+class InstanceRow:
     """One row. `cells` with text only."""
 
     id: str
@@ -39,7 +39,7 @@ class Rows:
     """Rows, each with an id of its own. `refused` are the ids of those that are not sound; empty for one without."""
 
     columns: dict[str, Location]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[InstanceRow] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
 
 
@@ -86,7 +86,7 @@ def _identified(table: Table, problems: Problems) -> Rows:
             first[cell.text] = cell.at
             filled = {name: each for name, each in cells.items() if each.text}
             empty = {name: each.at for name, each in cells.items() if not each.text}
-            rows.rows.append(Row(cell.text, at, filled, empty))
+            rows.rows.append(InstanceRow(cell.text, at, filled, empty))
     return rows
 
 

@@ -21,7 +21,7 @@ MAX_SIZE = 1024 * 1024
 SEPARATORS = ("\t", ";", ",")
 """From the one that stands least in text to the one that stands most, because the first wins where two are equal."""
 
-Row = list[Scalar]
+CsvRow = list[Scalar]
 
 _QUOTED = re.compile(r'[ ]*"([^"]*(?:""[^"]*)*)"[ ]*')
 _NEWLINE = re.compile(r"\r\n|\r|\n")
@@ -44,7 +44,7 @@ class _Broken(Exception):
         self.at, self.message, self.hint = at, message, hint
 
 
-def read_rows(data: bytes, problems: Problems, file: str = "") -> list[Row] | None:
+def read_rows(data: bytes, problems: Problems, file: str = "") -> list[CsvRow] | None:
     """The rows of a file, as long as each is. None when it cannot be read, with the reason in `problems`."""
     try:
         return _Reader(_decoded(data, file), file).rows()
@@ -113,8 +113,8 @@ class _Reader:
         self._separator = marker[1] if marker else _separator(text)
         self._plain = re.compile(rf"[^{re.escape(self._separator)}\r\n]*")
 
-    def rows(self) -> list[Row]:
-        rows, row, place = [], Row(), self._start
+    def rows(self) -> list[CsvRow]:
+        rows, row, place = [], CsvRow(), self._start
         while True:
             cell, place = self._cell(place)
             row.append(cell)
@@ -123,7 +123,7 @@ class _Reader:
                 continue
             if any(each.text for each in row):
                 rows.append(row)
-            row = Row()
+            row = CsvRow()
             newline = _NEWLINE.match(self._text, place)
             if newline is None or newline.end() == len(self._text):
                 return rows

@@ -8,8 +8,11 @@ from typing import Any
 
 from fluxrig_tooling.rig.nodes import resolve
 
-_PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./%°²³+-]*(?:[: ][A-Za-z0-9_./%°²³+-]+)*")
-"""Text that needs no quotes, also within { }; it may still read as something else."""
+_PLAIN = re.compile(
+    r"[0-9]+(?:\.[0-9]+)?[A-Za-z%]{1,3}"  # a quantity, such as 5s
+    r"|[A-Za-z_/][A-Za-z0-9_./%°²³+-]*(?:[: ][A-Za-z0-9_./%°²³+-]+)*"
+)
+"""Text that needs no quotes, also within { }, unless it reads as something else."""
 
 
 def scalar(value: Any) -> str:

@@ -9,13 +9,13 @@ from fluxrig.ids import id_text
 from fluxrig.msg import FluxMsg
 from fluxrig_tooling.archive.names import Names
 
-Row = tuple[int, int, str, str, str, str, Any, str]
+ValueRow = tuple[int, int, str, str, str, str, Any, str]
 """Unix ns, position, id, trace, source, tag, value, quality."""
 
 COLUMNS = ("time", "position", "id", "trace", "source", "tag", "value", "quality")
 
 
-def rows(position: int, msg: FluxMsg, names: Names) -> Iterator[Row]:
+def rows(position: int, msg: FluxMsg, names: Names) -> Iterator[ValueRow]:
     """One row for each value, tags in alphabetical order; none for a message without values."""
     identity = id_text(msg.id)
     source = names.full(msg.src_id)

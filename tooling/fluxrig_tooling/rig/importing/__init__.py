@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from fluxrig.errors import LocalError
 from fluxrig_tooling.rig.importing.kepware import looks_like_kepware, read_kepware, without_comments
-from fluxrig_tooling.rig.importing.model import Device, Options
+from fluxrig_tooling.rig.importing.model import ListedDevice, Options
 from fluxrig_tooling.rig.importing.names import settle_names
 from fluxrig_tooling.rig.importing.plain import looks_plain, read_plain
 from fluxrig_tooling.rig.importing.telegraf import looks_like_telegraf, read_telegraf
@@ -28,7 +28,7 @@ from fluxrig_tooling.rig.table import read_rows, short
 
 __all__ = ["FORMATS", "Imported", "Options", "import_tags"]
 
-FORMATS: dict[str, Callable[[bytes, Options, Problems], list[Device]]] = {
+FORMATS: dict[str, Callable[[bytes, Options, Problems], list[ListedDevice]]] = {
     "plain": read_plain,
     "kepware": read_kepware,
     "telegraf": read_telegraf,
@@ -42,7 +42,7 @@ class Imported:
 
     text: str
     format: str
-    devices: list[Device]
+    devices: list[ListedDevice]
     problems: Problems
 
     @property
@@ -87,7 +87,7 @@ def detected(data: bytes) -> str:
     raise LocalError("this is no tag list that is known", at=rows[0][0].at, hint=hint)
 
 
-def _round_scales(device: Device, problems: Problems) -> None:
+def _round_scales(device: ListedDevice, problems: Problems) -> None:
     """Tell of scales that are no decimal numbers, such as 100/65535."""
     for tag in device.tags:
         for key, number in (("scale", tag.scale), ("offset", tag.offset)):
@@ -96,7 +96,7 @@ def _round_scales(device: Device, problems: Problems) -> None:
                 problems.warning(tag.at, message)
 
 
-def _checked(devices: list[Device], source: str, name: str, problems: Problems) -> tuple[list[Device], str]:
+def _checked(devices: list[ListedDevice], source: str, name: str, problems: Problems) -> tuple[list[ListedDevice], str]:
     """Those of `devices` that a rig can hold, without the tags that it refuses, and its text."""
     while devices:
         text, lines = rig_text(devices, name, source)

@@ -13,10 +13,10 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.modbus.addresses import REFERENCE
 from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.rig.importing import reading
-from fluxrig_tooling.rig.importing.model import WIDE, Device, Options, TagEntry
+from fluxrig_tooling.rig.importing.model import WIDE, ListedDevice, Options, TagEntry
 from fluxrig_tooling.rig.nodes import Scalar
 from fluxrig_tooling.rig.problems import Location, Problems
-from fluxrig_tooling.rig.table import Row, read_rows, short
+from fluxrig_tooling.rig.table import CsvRow, read_rows, short
 
 DEFAULT_ORDER = "CDAB"
 """Kepware's "first word low"."""
@@ -47,7 +47,7 @@ _TEXT = re.compile(r"([34]\d{4,5})\.(\d{1,3})([HL])", re.IGNORECASE)
 _ARRAY = re.compile(r"\s*\[.*\]\s*$")
 
 
-def read_kepware(data: bytes, options: Options, problems: Problems) -> list[Device]:
+def read_kepware(data: bytes, options: Options, problems: Problems) -> list[ListedDevice]:
     """The device of an export. What cannot be taken over is reported, row by row."""
     rows = read_rows(without_comments(data), problems)
     if not rows:
@@ -57,7 +57,7 @@ def read_kepware(data: bytes, options: Options, problems: Problems) -> list[Devi
     if missing:
         problems.error(rows[0][0].at, f"this is no export of Kepware: there is no column {missing[0]!r}")
         return []
-    device = Device("plc", options.link, options.unit_id)
+    device = ListedDevice("plc", options.link, options.unit_id)
     writable = 0
     for row in rows[1:]:
         reader = _RowReader(row[0].at, dict(zip(head, row, strict=False)), problems, options)
@@ -78,7 +78,7 @@ def without_comments(data: bytes) -> bytes:
     return _COMMENT.sub(b"", data)
 
 
-def looks_like_kepware(head: Row) -> bool:
+def looks_like_kepware(head: CsvRow) -> bool:
     """Whether a first row is that of an export."""
     names = {cell.text for cell in head}
     return names >= {"Tag Name", "Address", "Data Type", ACCESS}

@@ -52,7 +52,7 @@ class TagEntry:
 
 
 @dataclass
-class Device:
+class ListedDevice:
     """What one Gear polls. `settings` are keys of its config, as they will stand in the rig."""
 
     name: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from fluxrig_tooling.rig.importing.model import Device
+from fluxrig_tooling.rig.importing.model import ListedDevice
 from fluxrig_tooling.rig.problems import Location, Problems
 from fluxrig_tooling.rig.table import short
 
@@ -14,7 +14,7 @@ MAX_LENGTH = 100
 _VALID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_LENGTH}}}")
 
 
-def settle_names(device: Device, problems: Problems) -> None:
+def settle_names(device: ListedDevice, problems: Problems) -> None:
     """Give each tag of `device` a valid name of its own. A second tag of one name is reported, and left out."""
     first: dict[str, Location] = {}
     taken = {tag.name for tag in device.tags}

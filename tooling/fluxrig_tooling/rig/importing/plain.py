@@ -10,10 +10,10 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID
 from fluxrig_tooling.rig.importing import reading
-from fluxrig_tooling.rig.importing.model import WIDE, Device, Options, TagEntry
+from fluxrig_tooling.rig.importing.model import WIDE, ListedDevice, Options, TagEntry
 from fluxrig_tooling.rig.nodes import Scalar
 from fluxrig_tooling.rig.problems import Location, Problems
-from fluxrig_tooling.rig.table import Row, read_rows, short
+from fluxrig_tooling.rig.table import CsvRow, read_rows, short
 
 _HEADINGS = {
     "name": ("name", "tag", "tagname", "signal", "variable", "point", "symbol"),
@@ -39,7 +39,7 @@ _COLUMN_OF = {re.sub(r"[^a-z0-9]", "", word.lower()): column for column, words i
 REQUIRED = ("name", "address")
 
 
-def read_plain(data: bytes, options: Options, problems: Problems) -> list[Device]:
+def read_plain(data: bytes, options: Options, problems: Problems) -> list[ListedDevice]:
     """The devices of a list, one for each unit id in it. What cannot be taken over is reported, row by row."""
     rows = read_rows(data, problems)
     if not rows:
@@ -47,7 +47,7 @@ def read_plain(data: bytes, options: Options, problems: Problems) -> list[Device
     columns = _columns(rows[0], problems)
     if columns is None:
         return []
-    devices: dict[int, Device] = {}
+    devices: dict[int, ListedDevice] = {}
     for row in rows[1:]:
         reader = _RowReader({column: row[index] for column, index in columns.items() if index < len(row)}, problems)
         for cell in row[len(rows[0]) :]:
@@ -55,18 +55,18 @@ def read_plain(data: bytes, options: Options, problems: Problems) -> list[Device
                 problems.warning(cell.at, f"{short(cell.text)} stands beyond the last column, and is not taken over")
         tag, unit_id = reader.tag(row[0].at, options)
         if tag:
-            device = devices.setdefault(unit_id, Device("plc", options.link, unit_id))
+            device = devices.setdefault(unit_id, ListedDevice("plc", options.link, unit_id))
             device.tags.append(tag)
     return list(devices.values())
 
 
-def looks_plain(head: Row) -> bool:
+def looks_plain(head: CsvRow) -> bool:
     """Whether a first row has the headings that a list needs."""
     found = {_COLUMN_OF.get(_folded(cell)) for cell in head}
     return found >= set(REQUIRED)
 
 
-def _columns(head: Row, problems: Problems) -> dict[str, int] | None:
+def _columns(head: CsvRow, problems: Problems) -> dict[str, int] | None:
     """The place of each column that is known. None when one of those needed is not there."""
     columns: dict[str, int] = {}
     for index, cell in enumerate(head):

@@ -15,7 +15,7 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID
 from fluxrig_tooling.rig.importing import reading
-from fluxrig_tooling.rig.importing.model import WIDE, Device, Options, TagEntry
+from fluxrig_tooling.rig.importing.model import WIDE, ListedDevice, Options, TagEntry
 from fluxrig_tooling.rig.problems import WHOLE_FILE, Location, Problems
 from fluxrig_tooling.rig.table import MAX_SIZE, short
 
@@ -30,7 +30,7 @@ _WIDTHS = {"16": 1, "32": 2, "64": 4}
 _PARITY = {"N": "none", "E": "even", "O": "odd"}
 
 
-def read_telegraf(data: bytes, options: Options, problems: Problems) -> list[Device]:
+def read_telegraf(data: bytes, options: Options, problems: Problems) -> list[ListedDevice]:
     """The devices of a configuration, one for each section and unit id. What cannot be taken over is reported."""
     if len(data) > MAX_SIZE:
         problems.error(WHOLE_FILE, f"the file has more than the {MAX_SIZE} bytes of the largest list")
@@ -63,7 +63,7 @@ class _Reader:
     """Reads section by section into `devices`, which are told apart by section and unit id."""
 
     def __init__(self, text: str, options: Options, problems: Problems):
-        self.devices: dict[tuple[int, int], Device] = {}
+        self.devices: dict[tuple[int, int], ListedDevice] = {}
         self._places = _Places(text)
         self._options = options
         self._problems = problems
@@ -109,7 +109,7 @@ class _Reader:
             return
         device_name, link, every_ms, settings = self._settings
         key = (self._section, unit_id)
-        device = self.devices.setdefault(key, Device(device_name, link, unit_id, [], every_ms, settings))
+        device = self.devices.setdefault(key, ListedDevice(device_name, link, unit_id, [], every_ms, settings))
         if tag.doc and any(each.name == tag.name for each in device.tags):
             tag.name = f"{tag.doc}_{tag.name}"  # names are told apart by their measurement
         device.tags.append(tag)

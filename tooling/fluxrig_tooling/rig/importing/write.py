@@ -7,7 +7,7 @@ from collections import Counter
 from fractions import Fraction
 
 from fluxrig_tooling.modbus.tables import BIT_TABLES
-from fluxrig_tooling.rig.importing.model import Device, TagEntry
+from fluxrig_tooling.rig.importing.model import ListedDevice, TagEntry
 from fluxrig_tooling.rig.importing.names import gear_name
 from fluxrig_tooling.rig.yaml_text import scalar
 from fluxrig_tooling.wording.units import duration_text
@@ -25,7 +25,7 @@ MAX_COMMENT = 60
 _UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufdff]")
 
 
-def rig_text(devices: list[Device], name: str, source: str) -> tuple[str, dict[int, TagEntry]]:
+def rig_text(devices: list[ListedDevice], name: str, source: str) -> tuple[str, dict[int, TagEntry]]:
     """The text of a rig, and which tag stands in which of its lines, counted from 1.
 
     `devices` have valid names of tags and at least one tag each; `source` is what the comments call the list.
@@ -56,7 +56,7 @@ def is_decimal(number: Fraction) -> bool:
 
 
 class _Writer:
-    def __init__(self, devices: list[Device], name: str, source: str):
+    def __init__(self, devices: list[ListedDevice], name: str, source: str):
         self._devices = devices
         self._name = name
         self._source = source
@@ -100,7 +100,7 @@ class _Writer:
             ]
         return names
 
-    def _add_device(self, device: Device, name: str) -> None:
+    def _add_device(self, device: ListedDevice, name: str) -> None:
         rates = self._rates(device)
         self._add(f"  - name: {name}")
         self._add("    type: io_modbus")
@@ -121,7 +121,7 @@ class _Writer:
             comment = f"  # {_one_line(tag.doc)[:MAX_COMMENT]}" if _one_line(tag.doc) else ""
             self._add(f"        {scalar(tag.name)}: {{{', '.join(_keys(tag))}}}{comment}")
 
-    def _rates(self, device: Device) -> dict[str, int]:
+    def _rates(self, device: ListedDevice) -> dict[str, int]:
         """The period of each group, that of tags without one under the empty name; gives tags the group they need."""
         usual = Counter(tag.every_ms for tag in device.tags if tag.every_ms and not tag.group).most_common(1)
         rates = {"": device.every_ms or (usual[0][0] if usual else DEFAULT_EVERY_MS)}

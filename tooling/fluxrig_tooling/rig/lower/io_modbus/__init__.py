@@ -8,7 +8,7 @@ from typing import Any
 
 from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
-from fluxrig_tooling.rig.lower.io_modbus.lines import Line, Member, survey
+from fluxrig_tooling.rig.lower.io_modbus.lines import BusLine, Member, survey
 from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
 from fluxrig_tooling.rig.lower.io_modbus.verdict import check_load
 from fluxrig_tooling.rig.lower.io_modbus.writes import write_entries
@@ -37,7 +37,7 @@ def tags(gear: GearSpec) -> list[Tag]:
     return [TagReader(gear, name, Problems()).tag() for name in gear.config["tags"]]
 
 
-def lines_of(rig: RigModel) -> list[Line]:
+def lines_of(rig: RigModel) -> list[BusLine]:
     """The lines of a rig, to show them. Says nothing of mistakes."""
     return survey([gear for gear in rig.gears if gear.type == TYPE and gear.sound], Problems())[1]
 

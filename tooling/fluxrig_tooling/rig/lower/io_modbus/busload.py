@@ -41,7 +41,7 @@ FULL = Fraction(999, 1000)
 
 
 @dataclass(frozen=True)
-class Task:
+class PollTask:
     """Polls of `unit` every `period`. `cost` is the time of all requests of one, `longest` that of the longest."""
 
     unit: int
@@ -63,7 +63,7 @@ class DeadUnits:
 class Overload:
     """Within `window` more may be asked of the line, `demand`. `task` is one that would miss its deadline."""
 
-    task: Task
+    task: PollTask
     window: int
     demand: int
 
@@ -71,7 +71,7 @@ class Overload:
 class Load:
     """The tasks of one line."""
 
-    def __init__(self, tasks: Sequence[Task], dead_units: DeadUnits | None = None):
+    def __init__(self, tasks: Sequence[PollTask], dead_units: DeadUnits | None = None):
         self.tasks = tasks
         self.dead_units = dead_units or DeadUnits()
 

@@ -20,7 +20,7 @@ from fluxrig.modbus.pdu import (
 )
 from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.rig.lower.io_modbus.link import RTU, RTU_OVER_TCP, TCP, Link
-from fluxrig_tooling.rig.lower.io_modbus.planner import Request
+from fluxrig_tooling.rig.lower.io_modbus.planner import PlannedRead
 from fluxrig_tooling.rig.lower.io_modbus.point import Point
 
 REQUEST_BYTES = 8
@@ -44,18 +44,18 @@ class BusTime:
     link: Link
     response_ms: int
 
-    def answered(self, request: Request) -> int:
+    def answered(self, request: PlannedRead) -> int:
         """The time of one request with its answer."""
         return self._exchange(REQUEST_BYTES, answer_bytes(request))
 
-    def unanswered(self, request: Request) -> int:
+    def unanswered(self, request: PlannedRead) -> int:
         """The time of one request whose answer does not come."""
         waited_ms = self.link.options["timeout"] + -(
             -self.link.byte_us * (REQUEST_BYTES + answer_bytes(request)) // 1000
         )
         return self._pause + self._characters(REQUEST_BYTES) + 1000 * waited_ms
 
-    def poll(self, requests: Sequence[Request]) -> int:
+    def poll(self, requests: Sequence[PlannedRead]) -> int:
         """The time of all of `requests`, of which the link may carry some at once."""
         times = [self.answered(request) for request in requests]
         at_once = self.link.options["pipeline"]
@@ -78,7 +78,7 @@ class BusTime:
         reads_back = write.verify and write.function != READ_WRITE_MULTIPLE_REGISTERS
         return time + self._exchange(REQUEST_BYTES, ANSWER_BYTES + packed) if reads_back else time
 
-    def bytes_of(self, request: Request) -> int:
+    def bytes_of(self, request: PlannedRead) -> int:
         """Bytes of the request and its answer."""
         data = read_size(request.function, request.count)
         if self.link.kind == TCP:
@@ -101,7 +101,7 @@ class BusTime:
         return -(-count * self.link.character_bits * 1_000_000 // self.link.options["baud"])
 
 
-def answer_bytes(request: Request) -> int:
+def answer_bytes(request: PlannedRead) -> int:
     """Bytes of the answer on a serial line."""
     return ANSWER_BYTES + read_size(request.function, request.count)
 

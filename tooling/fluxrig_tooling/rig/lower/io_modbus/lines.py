@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fluxrig.schedule import LONGEST_WAIT_US
-from fluxrig_tooling.rig.lower.io_modbus.busload import DeadUnits, Load, Task
+from fluxrig_tooling.rig.lower.io_modbus.busload import DeadUnits, Load, PollTask
 from fluxrig_tooling.rig.lower.io_modbus.bustime import RESPONSE_TIMES_MS, BusTime
 from fluxrig_tooling.rig.lower.io_modbus.link import LINE_KEYS, Link, read_link
 from fluxrig_tooling.rig.lower.io_modbus.phases import Use, in_free_places, spread
 from fluxrig_tooling.rig.lower.io_modbus.point import Point
-from fluxrig_tooling.rig.lower.io_modbus.polls import Poll, read_polls
+from fluxrig_tooling.rig.lower.io_modbus.polls import PlannedPoll, read_polls
 from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
 from fluxrig_tooling.rig.model import GearSpec, Problems
 from fluxrig_tooling.wording.units import duration_text
@@ -27,7 +27,7 @@ class Member:
     gear: GearSpec
     link: Link | None
     points: list[Point]
-    polls: list[Poll]
+    polls: list[PlannedPoll]
 
     @property
     def response_ms(self) -> int:
@@ -37,7 +37,7 @@ class Member:
 
 
 @dataclass
-class Line:
+class BusLine:
     """One link of a rack, and its gears in the order of the file."""
 
     rack: str
@@ -45,7 +45,7 @@ class Line:
     members: list[Member]
 
     @property
-    def polls(self) -> list[tuple[Poll, BusTime]]:
+    def polls(self) -> list[tuple[PlannedPoll, BusTime]]:
         """Everything that is polled over the line, and what counts time for it."""
         return self._polls(self.link)
 
@@ -73,7 +73,7 @@ class Line:
         for poll, bus in polls:
             period = (every or {}).get((poll.gear, poll.group), poll.every_ms)
             times = [bus.answered(request) for request in poll.requests]
-            tasks.append(Task(poll.unit_id, min(1000 * period, LONGEST_WAIT_US), sum(times), max(times)))
+            tasks.append(PollTask(poll.unit_id, min(1000 * period, LONGEST_WAIT_US), sum(times), max(times)))
         limit = self.max_dead if max_dead is None else max_dead
         if not limit:
             return Load(tasks)
@@ -106,17 +106,17 @@ class Line:
         for member in self.members:
             member.polls = [replace(poll, phase_ms=next(found)) for poll in member.polls]
 
-    def _polls(self, link: Link) -> list[tuple[Poll, BusTime]]:
+    def _polls(self, link: Link) -> list[tuple[PlannedPoll, BusTime]]:
         return [(poll, BusTime(link, member.response_ms)) for member in self.members for poll in member.polls]
 
 
-def survey(gears: Iterable[GearSpec], problems: Problems) -> tuple[list[Member], list[Line]]:
+def survey(gears: Iterable[GearSpec], problems: Problems) -> tuple[list[Member], list[BusLine]]:
     """The gears, and the lines they are on. What is wrong with one is reported, and left out."""
     members = [_member(gear, problems) for gear in gears]
-    lines: dict[tuple[str, str], Line] = {}
+    lines: dict[tuple[str, str], BusLine] = {}
     for member in members:
         if member.link:
-            line = lines.setdefault((member.gear.rack, member.link.line), Line(member.gear.rack, member.link, []))
+            line = lines.setdefault((member.gear.rack, member.link.line), BusLine(member.gear.rack, member.link, []))
             line.members.append(member)
     for line in lines.values():
         _check_agreement(line, problems)
@@ -135,7 +135,7 @@ def _member(gear: GearSpec, problems: Problems) -> Member:
     return member
 
 
-def _check_agreement(line: Line, problems: Problems) -> None:
+def _check_agreement(line: BusLine, problems: Problems) -> None:
     """Gears on one line write the same of it."""
     first = line.members[0]
     for member in line.members[1:]:
@@ -148,7 +148,9 @@ def _check_agreement(line: Line, problems: Problems) -> None:
         _check_equal(line, "max_dead", counting[0], member, first_given, given, problems)
 
 
-def _check_equal(line: Line, key: str, one: Member, other: Member, first: Any, second: Any, problems: Problems) -> None:
+def _check_equal(
+    line: BusLine, key: str, one: Member, other: Member, first: Any, second: Any, problems: Problems
+) -> None:
     if first == second:
         return
     is_time = one.gear.manifest.config["properties"][key].get("format") == "duration"

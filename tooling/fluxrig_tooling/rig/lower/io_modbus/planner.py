@@ -28,7 +28,7 @@ from fluxrig_tooling.rig.lower.io_modbus.point import Point, layout_of
 
 
 @dataclass(frozen=True)
-class Limits:
+class ReadLimits:
     """What one request may read."""
 
     max_registers: int = MAX_REGISTERS
@@ -42,7 +42,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Request:
+class PlannedRead:
     """One read of `count` items of a table from `address` on, and the tags that it is for."""
 
     function: int
@@ -79,7 +79,7 @@ class Request:
         ]
 
 
-def plan(points: Sequence[Point], limits: Limits) -> list[Request]:
+def plan(points: Sequence[Point], limits: ReadLimits) -> list[PlannedRead]:
     """The requests for `points`, which are all of one unit, by function and address.
 
     Every point fits into a request, and none is forbidden: that is for the caller to see to.
@@ -101,7 +101,7 @@ def _outermost(points: list[Point]) -> list[Point]:
     return outermost
 
 
-def _runs(points: list[Point], limits: Limits) -> Iterator[list[Point]]:
+def _runs(points: list[Point], limits: ReadLimits) -> Iterator[list[Point]]:
     """`points` cut where no request may go on."""
     run: list[Point] = []
     for point in points:
@@ -147,13 +147,13 @@ def _cut(run: list[Point], longest: int) -> list[tuple[int, int]]:
     return cut[::-1]
 
 
-def _filled(function: int, spans: list[tuple[int, int]], points: list[Point]) -> list[Request]:
+def _filled(function: int, spans: list[tuple[int, int]], points: list[Point]) -> list[PlannedRead]:
     """The requests for `spans`, each point in the first that holds it."""
     ends = [end for _, end in spans]
     members: list[list[Point]] = [[] for _ in spans]
     for point in points:
         members[bisect_left(ends, point.end)].append(point)
     return [
-        Request(function, start, end - start, tuple(inside))
+        PlannedRead(function, start, end - start, tuple(inside))
         for (start, end), inside in zip(spans, members, strict=True)
     ]

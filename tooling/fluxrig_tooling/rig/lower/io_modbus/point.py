@@ -14,7 +14,7 @@ BYTE_LAYOUTS = ("b", "B")
 
 
 @dataclass(frozen=True)
-class Write:
+class WriteRule:
     """How a tag is written: see `fluxrig.modbus.write_plan`."""
 
     function: int
@@ -46,7 +46,7 @@ class Point:
     unit_id: int = 1
     readable: bool = True
     bounds: tuple[int, int] | tuple[float, float] | None = None
-    write: Write | None = None
+    write: WriteRule | None = None
 
     @property
     def end(self) -> int:

@@ -9,14 +9,14 @@ from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.modbus.unit_ids import MAX_SERIAL_UNIT_ID
 from fluxrig_tooling.rig.lower.io_modbus.forbidden import check_forbidden, read_forbidden
 from fluxrig_tooling.rig.lower.io_modbus.link import TCP
-from fluxrig_tooling.rig.lower.io_modbus.planner import Limits, Request, plan
+from fluxrig_tooling.rig.lower.io_modbus.planner import PlannedRead, ReadLimits, plan
 from fluxrig_tooling.rig.lower.io_modbus.point import Point
 from fluxrig_tooling.rig.lower.io_modbus.tags import DEFAULT_GROUP
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems
 
 
 @dataclass(frozen=True)
-class Poll:
+class PlannedPoll:
     """The requests to one unit for one group of a Gear. `phase_ms` is None until it is found."""
 
     gear: str
@@ -26,7 +26,7 @@ class Poll:
     every_ms: int
     every_at: Location
     phase_ms: int | None
-    requests: tuple[Request, ...]
+    requests: tuple[PlannedRead, ...]
 
     def compiled(self) -> dict[str, Any]:
         """One of `polls`, as the runtime takes it: see `fluxrig.gears.io_modbus.io_modbus`."""
@@ -40,7 +40,7 @@ class Poll:
         }
 
 
-def read_polls(gear: GearSpec, kind: str | None, points: list[Point], problems: Problems) -> list[Poll]:
+def read_polls(gear: GearSpec, kind: str | None, points: list[Point], problems: Problems) -> list[PlannedPoll]:
     """The polls for those of `points` that are read, over a link of `kind` (None when it is not known).
 
     What is wrong is reported, and left out.
@@ -55,12 +55,12 @@ def read_polls(gear: GearSpec, kind: str | None, points: list[Point], problems: 
 
 
 def _of_group(
-    gear: GearSpec, group: str, timing: dict[str, Any], points: list[Point], limits: Limits
-) -> Iterator[Poll]:
+    gear: GearSpec, group: str, timing: dict[str, Any], points: list[Point], limits: ReadLimits
+) -> Iterator[PlannedPoll]:
     members = [point for point in points if point.group == group]
     units = sorted({point.unit_id for point in members})
     for unit_id in units:
-        yield Poll(
+        yield PlannedPoll(
             gear=gear.name,
             name=group if len(units) == 1 else f"{group}.{unit_id}",
             group=group,
@@ -102,13 +102,13 @@ def _groups(gear: GearSpec, problems: Problems) -> Iterator[tuple[str, dict[str,
         yield DEFAULT_GROUP, {"every": gear.config["every"]}
 
 
-def _limits(gear: GearSpec, problems: Problems) -> Limits:
+def _limits(gear: GearSpec, problems: Problems) -> ReadLimits:
     config = gear.config
     forbidden = read_forbidden(gear, problems)
-    return Limits(config["max_registers"], config["max_bits"], config["max_gap"], forbidden)
+    return ReadLimits(config["max_registers"], config["max_bits"], config["max_gap"], forbidden)
 
 
-def _fits(gear: GearSpec, point: Point, limits: Limits, problems: Problems) -> bool:
+def _fits(gear: GearSpec, point: Point, limits: ReadLimits, problems: Problems) -> bool:
     """Whether one request can read the point: no tag is split, because its halves could be of different moments."""
     longest = limits.longest(point.table)
     if point.width <= longest:

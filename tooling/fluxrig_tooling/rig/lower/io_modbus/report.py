@@ -5,15 +5,15 @@ from heapq import heappop, heappush
 from typing import Any
 
 from fluxrig_tooling.rig.lower.io_modbus.bustime import BusTime
-from fluxrig_tooling.rig.lower.io_modbus.lines import Line
-from fluxrig_tooling.rig.lower.io_modbus.planner import Request
-from fluxrig_tooling.rig.lower.io_modbus.polls import Poll
+from fluxrig_tooling.rig.lower.io_modbus.lines import BusLine
+from fluxrig_tooling.rig.lower.io_modbus.planner import PlannedRead
+from fluxrig_tooling.rig.lower.io_modbus.polls import PlannedPoll
 
 LONGEST_STRETCH = 10
 """How many of the shortest periods the timetable shows at most."""
 
 
-def report(line: Line) -> dict[str, Any]:
+def report(line: BusLine) -> dict[str, Any]:
     """The line as a document for JSON. Times are us unless they say ms.
 
     `utilisation` is the part of the time that the line is in use, `worst_utilisation` the same with `max_dead` units
@@ -45,7 +45,7 @@ def report(line: Line) -> dict[str, Any]:
     }
 
 
-def timetable(line: Line) -> tuple[int, list[list[tuple[int, int]]]]:
+def timetable(line: BusLine) -> tuple[int, list[list[tuple[int, int]]]]:
     """How long a stretch it shows, and for each poll of the line when in it the line is used for it. All in us.
 
     It begins with the Rack, every unit answers, and the runtime's order is kept: the nearest deadline first.
@@ -85,14 +85,14 @@ def _served(
             heappush(waiting, (deadline, index, done + 1))
 
 
-def _steps(poll: Poll, bus: BusTime) -> list[int]:
+def _steps(poll: PlannedPoll, bus: BusTime) -> list[int]:
     """What a poll does in one go: a request, or where several are under way at once, all of them."""
     if bus.link.options["pipeline"] > 1:
         return [bus.poll(poll.requests)]
     return [bus.answered(request) for request in poll.requests]
 
 
-def _poll(poll: Poll, bus: BusTime, time: int, needs: int | None) -> dict[str, Any]:
+def _poll(poll: PlannedPoll, bus: BusTime, time: int, needs: int | None) -> dict[str, Any]:
     period = 1000 * poll.every_ms
     return {
         "gear": poll.gear,
@@ -109,7 +109,7 @@ def _poll(poll: Poll, bus: BusTime, time: int, needs: int | None) -> dict[str, A
     }
 
 
-def _request(request: Request, bus: BusTime) -> dict[str, Any]:
+def _request(request: PlannedRead, bus: BusTime) -> dict[str, Any]:
     return {
         "function": request.function,
         "span": request.span,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from fluxrig_tooling.rig.lower.io_modbus.busload import Load, Overload
 from fluxrig_tooling.rig.lower.io_modbus.bustime import time_text
-from fluxrig_tooling.rig.lower.io_modbus.lines import Line
-from fluxrig_tooling.rig.lower.io_modbus.polls import Poll
+from fluxrig_tooling.rig.lower.io_modbus.lines import BusLine
+from fluxrig_tooling.rig.lower.io_modbus.polls import PlannedPoll
 from fluxrig_tooling.rig.model import Problems
 from fluxrig_tooling.wording.suggest import listed
 from fluxrig_tooling.wording.units import DURATIONS, duration_text
@@ -24,7 +24,7 @@ ROUND_MS = sorted({int(mantissa * 10**power) for mantissa in _MANTISSAS for powe
 """Periods and timeouts that somebody would write."""
 
 
-def check_load(line: Line, problems: Problems) -> None:
+def check_load(line: BusLine, problems: Problems) -> None:
     """Report what a serial line cannot carry, at the period of the group that would miss its deadlines."""
     if not line.link.is_serial:
         return
@@ -46,7 +46,7 @@ def check_load(line: Line, problems: Problems) -> None:
     problems.error(poll.every_at, message, hint)
 
 
-def _remedies(line: Line, poll: Poll, load: Load, overload: Overload) -> Iterator[str]:
+def _remedies(line: BusLine, poll: PlannedPoll, load: Load, overload: Overload) -> Iterator[str]:
     """Single changes with which the line can carry everything, as text."""
 
     def holds(every: int | None = None, **changes: int) -> bool:
@@ -76,7 +76,7 @@ def _remedies(line: Line, poll: Poll, load: Load, overload: Overload) -> Iterato
             yield "max_dead: 0 (deadlines may then be missed while a unit is dead)"
 
 
-def _everything_slower(line: Line) -> str:
+def _everything_slower(line: BusLine) -> str:
     """What to say where no single change is enough."""
     for factor in SLOWER:
         every = {(poll.gear, poll.group): factor * poll.every_ms for poll, _ in line.polls}
@@ -85,7 +85,7 @@ def _everything_slower(line: Line) -> str:
     return "poll less, poll it more slowly, or use another line for some of it"
 
 
-def _registers_too_many(line: Line, poll: Poll, overload: Overload) -> int:
+def _registers_too_many(line: BusLine, poll: PlannedPoll, overload: Overload) -> int:
     """How many registers less in each poll would do; 0 when it does not have as many."""
     register_us = 2 * line.link.character_bits * 1_000_000 / line.link.options["baud"]
     polls = overload.window // (1000 * poll.every_ms)

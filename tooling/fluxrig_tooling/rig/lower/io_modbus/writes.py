@@ -9,7 +9,7 @@ from fluxrig_tooling.modbus.tables import BIT_TABLES, WRITABLE_TABLES
 from fluxrig_tooling.modbus.types import BOOL, BYTE_TYPES
 from fluxrig_tooling.rig.lower.io_modbus.conversion import Conversion
 from fluxrig_tooling.rig.lower.io_modbus.encoding import Encoding
-from fluxrig_tooling.rig.lower.io_modbus.point import Point, Write, layout_of
+from fluxrig_tooling.rig.lower.io_modbus.point import Point, WriteRule, layout_of
 from fluxrig_tooling.rig.lower.io_modbus.tag_spec import TagSpec
 
 SINGLE, MULTIPLE, READ_WRITE = "single", "multiple", "read_write"
@@ -29,7 +29,7 @@ _LONGEST = {
 """How many registers each function writes at most."""
 
 
-def read_write(tag: TagSpec, encoding: Encoding, conversion: Conversion) -> Write | None:
+def read_write(tag: TagSpec, encoding: Encoding, conversion: Conversion) -> WriteRule | None:
     """How a tag is written. None when it is not, and where that is in error."""
     if not tag.get("writable", False):
         for key in ("verify", "idempotent", "write_with"):
@@ -49,7 +49,7 @@ def read_write(tag: TagSpec, encoding: Encoding, conversion: Conversion) -> Writ
     _check_names(tag)
     function = _function(tag, encoding)
     low, high = conversion.write_bounds() or (None, None)
-    return Write(
+    return WriteRule(
         function=function,
         low=low,
         high=high,
@@ -63,7 +63,7 @@ def write_entries(points: Iterable[Point]) -> list[list[Any]]:
     return [_entry(point, point.write) for point in points if point.write]
 
 
-def _entry(point: Point, write: Write) -> list[Any]:
+def _entry(point: Point, write: WriteRule) -> list[Any]:
     reads = pdu.READ_COILS if point.table in BIT_TABLES else pdu.READ_HOLDING_REGISTERS
     picks = point.picks(point.address)
     in_order = picks == list(range(pdu.read_size(reads, point.width)))
