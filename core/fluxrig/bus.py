@@ -4,7 +4,6 @@ A hot wire is a function call: run to completion, in order, no queue. When a rec
 what happens to the message, and nothing is lost without a count and a log line.
 """
 
-from fluxrig.compat import traceback_text
 from fluxrig.errors import LocalError, failure_text, worth_logging
 from fluxrig.gear import DROP, KILL, REJECT
 
@@ -142,7 +141,7 @@ class Station:
         try:
             self.gear.killed()
         except Exception as exc:
-            self._log("error", self.name, f"while it was killed: {traceback_text(exc)}")
+            self._log("error", self.name, f"while it was killed: {failure_text(exc)}")
         if self._on_kill:
             self._on_kill(self)
 

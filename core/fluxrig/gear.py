@@ -14,32 +14,18 @@ with `ctx.spawn` from `init` or `start`.
 
 from fluxrig.errors import LocalError
 from fluxrig.ids import NIL_ID
-from fluxrig.msg import FluxMsg
+from fluxrig.msg import MACHINE_ID, FluxMsg
 
 REJECT = "reject"
 DROP = "drop"
 KILL = "kill"
 
-RESERVED = (
-    "archives",
-    "counters",
-    "deliver_",
-    "drain",
-    "init",
-    "killed",
-    "on_",
-    "preview_",
-    "recall_",
-    "sends_outside",
-    "start",
-    "stop",
-    "_",
-)
-"""What the Rack looks for in a Gear. No output port can have such a name, or one that begins with what ends in `_`."""
-
 
 class Gear:
-    """Base of every Gear. Lifecycle: `init`, `start`, (work), `drain`, `stop`; each is called once."""
+    """Base of every Gear. Lifecycle: `init`, `start`, (work), `drain`, `stop`; each is called once.
+
+    What the Rack looks for in a Gear besides its ports has a name in `wiring.RESERVED`.
+    """
 
     counters: tuple = ()
     """Names of integer attributes that the Rack reports, such as ("held_back",)."""
@@ -132,7 +118,7 @@ class Context:
     def meta(self, entries: dict) -> dict:
         """`entries` with `machine.id` added."""
         meta = dict(entries)
-        meta["machine.id"] = self.machine_id
+        meta[MACHINE_ID] = self.machine_id
         return meta
 
     def port_id(self, port: str) -> bytes:

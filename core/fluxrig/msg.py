@@ -3,9 +3,14 @@
 from fluxrig.errors import LocalError
 from fluxrig.ids import NIL_ID
 
-GOOD = "good"
-"""Quality of a value that has no `q.<tag>` entry in `meta`."""
+MACHINE_ID = "machine.id"
+"""The key in `meta` of the machine that the event is from."""
 
+QUALITY = "q."
+"""With a tag behind it the key in `meta` of the quality of its value."""
+
+GOOD = "good"
+"""The quality of a value that has none in `meta`."""
 
 ALARM = 1
 """A bit of `flags`: somebody has to know now. An archive does not wait for others to be written with it."""
@@ -105,7 +110,7 @@ class FluxMsg:
 
     def quality(self, tag: str) -> str:
         """`good`, or `bad:<reason>`."""
-        return self.meta.get("q." + tag, GOOD)
+        return self.meta.get(QUALITY + tag, GOOD)
 
     def __repr__(self) -> str:
         return f"FluxMsg(data={self.data!r}, meta={self.meta!r}, ts={self.ts})"

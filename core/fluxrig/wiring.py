@@ -3,7 +3,24 @@
 from fluxrig import registry
 from fluxrig.bus import FanOut, Station, Unconnected
 from fluxrig.errors import FluxError, LocalError
-from fluxrig.gear import REJECT, RESERVED, Context
+from fluxrig.gear import REJECT, Context
+
+RESERVED = (
+    "archives",
+    "counters",
+    "deliver_",
+    "drain",
+    "init",
+    "killed",
+    "on_",
+    "preview_",
+    "recall_",
+    "sends_outside",
+    "start",
+    "stop",
+    "_",
+)
+"""What the Rack looks for in a Gear. No output port can have such a name, or one that begins with what ends in `_`."""
 
 
 def archive_of(rack, rig: dict):

@@ -3,6 +3,7 @@
 from fluxrig.gear import Gear
 from fluxrig.ids import id_text
 from fluxrig.jsontext import json_text
+from fluxrig.msg import QUALITY
 
 TEXT = "text"
 JSON = "json"
@@ -31,7 +32,7 @@ def render_text(msg) -> str:
     seconds, ns = divmod(msg.ts, 1_000_000_000)
     parts = [f"{seconds}.{ns // 1_000_000:03d}"]
     for tag in sorted(msg.data):
-        quality = msg.meta.get("q." + tag)
+        quality = msg.meta.get(QUALITY + tag)
         parts.append(tag + "=" + (quality if quality else _value_text(msg.data[tag])))
     return " ".join(parts)
 

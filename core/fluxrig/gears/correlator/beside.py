@@ -2,6 +2,7 @@
 
 from fluxrig.compat import traceback_text
 from fluxrig.errors import LocalError, worth_logging
+from fluxrig.msg import QUALITY
 from fluxrig.ring import Ring
 
 
@@ -140,7 +141,7 @@ class Beside:
         parity, fields = self._comparison.report()
         meta = {"parity.since": str(self._since)}
         if parity is None:
-            meta["q.parity"] = "bad:no_samples"
+            meta[QUALITY + "parity"] = "bad:no_samples"
         self._gear.send("parity", {"parity": parity, "parity_fields": fields}, self._ctx.meta(meta))
 
     def _failed(self, doing: str, exc: Exception) -> None:

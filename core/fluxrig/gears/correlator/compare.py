@@ -12,6 +12,7 @@ else is the same or is not. Two bad values are alike, whatever the reasons; a ba
 """
 
 from fluxrig.decimal import Decimal, is_number
+from fluxrig.msg import QUALITY
 
 ABSOLUTE = "absolute"
 RELATIVE = "relative"
@@ -48,7 +49,7 @@ class Sample:
     def __init__(self, tag: str, msg, deadline: int):
         self.tag = tag
         self.value = msg.data[tag]
-        self.bad = ("q." + tag) in msg.meta
+        self.bad = QUALITY + tag in msg.meta
         self.ts = msg.ts
         self.msg = msg
         self.deadline = deadline

@@ -17,6 +17,7 @@ matches and never what is kept; and a correction of the Rack's own clock changes
 """
 
 from fluxrig.compat import is_int
+from fluxrig.msg import QUALITY
 
 TRACE = "trace"
 META = "meta"
@@ -204,6 +205,6 @@ class Join:
                 while name in data:
                     name = gear + "_" + name
             data[name] = value
-            quality = msg.meta.get("q." + tag)
+            quality = msg.meta.get(QUALITY + tag)
             if quality is not None:
-                meta["q." + name] = quality
+                meta[QUALITY + name] = quality

@@ -6,6 +6,7 @@ The reference is always the last value *sent*, so a slow drift is reported once 
 
 from fluxrig.decimal import Decimal, is_number
 from fluxrig.gear import Gear
+from fluxrig.msg import GOOD, QUALITY
 
 CHANGE = "change"
 ABSOLUTE = "absolute"
@@ -77,7 +78,7 @@ class Filter(Gear):
         ts = msg.ts
         moved = {}
         for tag, value in msg.data.items():
-            if self._band(tag, value).moved(value, meta.get("q." + tag, "good"), ts):
+            if self._band(tag, value).moved(value, meta.get(QUALITY + tag, GOOD), ts):
                 moved[tag] = value
         count = len(moved)
         self.passed += count
@@ -99,5 +100,5 @@ class Filter(Gear):
 
 def _without_absent(meta: dict, data: dict) -> dict:
     """`meta` without the qualities of tags that are not in `data`; the same dict when there is nothing to remove."""
-    kept = {key: value for key, value in meta.items() if not key.startswith("q.") or key[2:] in data}
+    kept = {key: value for key, value in meta.items() if not key.startswith(QUALITY) or key[len(QUALITY) :] in data}
     return meta if len(kept) == len(meta) else kept

@@ -6,6 +6,7 @@ listens learns of it; a filter lets only the change of quality pass.
 
 from fluxrig.compat import TYPE_CHECKING
 from fluxrig.gears.io_modbus.read import Read
+from fluxrig.msg import QUALITY
 from fluxrig.schedule import LONGEST_WAIT_US
 
 if TYPE_CHECKING:
@@ -121,5 +122,5 @@ class Poll:
         if bad:
             meta = dict(meta)
             for tag, reason in bad.items():
-                meta["q." + tag] = "bad:" + reason
+                meta[QUALITY + tag] = "bad:" + reason
         self._meta = meta

@@ -4,11 +4,11 @@ import json
 
 from fluxrig.compat import TYPE_CHECKING
 from fluxrig.jsontext import NotANumber, json_text
+from fluxrig.msg import GOOD
 
 if TYPE_CHECKING:
     from fluxrig.gears.uns.sent import Sent
 
-GOOD = "good"
 _NOT_A_NUMBER = "bad:not_a_number"
 
 

@@ -8,11 +8,9 @@ from typing import BinaryIO
 
 from fluxrig.ids import NIL_ID, id_text
 from fluxrig.jsontext import json_text
-from fluxrig.msg import FluxMsg
+from fluxrig.msg import QUALITY, FluxMsg
 from fluxrig_tooling.archive.names import Names
 from fluxrig_tooling.archive.times import time_text
-
-QUALITY = "q."
 
 
 class Export:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from fluxrig.archive.marks import EVENT, VOLATILE
-from fluxrig.msg import ALARM, GOOD, FluxMsg
+from fluxrig.msg import ALARM, GOOD, MACHINE_ID, FluxMsg
 from fluxrig_tooling.archive.names import Names
 from fluxrig_tooling.archive.times import time_text
 from fluxrig_tooling.cli.terminal import paragraph
@@ -21,13 +21,11 @@ SOURCE = 10
 TERM = 12
 """Columns of the terms on a page."""
 
-MACHINE = "machine.id"
-
 
 def message_line(position: int, msg: FluxMsg, names: Names, machine: str = "", columns: int | None = None) -> str:
     """Position, time, source, values. A machine other than `machine` is named, bad values and notes stand out."""
     source = names.gear(msg.src_id)
-    other = msg.meta.get(MACHINE, "")
+    other = msg.meta.get(MACHINE_ID, "")
     if other and other != machine:
         source = f"{other}/{source}" if source else other
     begin = f"{position:>7} {time_text(msg.ts, 3, ' ')} "
