@@ -1,5 +1,7 @@
 """Addresses as they are written: `hr:0`, counted from 0, or a reference such as "40001", counted from 1."""
 
+from __future__ import annotations
+
 import re
 
 from fluxrig.errors import LocalError

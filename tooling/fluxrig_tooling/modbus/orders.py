@@ -1,5 +1,7 @@
 """The orders of the bytes of a value over several registers. A is its most significant byte."""
 
+from __future__ import annotations
+
 ABCD, BADC, CDAB, DCBA = ORDERS = ("ABCD", "BADC", "CDAB", "DCBA")
 """Of 32 bits; 64 bits go on likewise."""
 

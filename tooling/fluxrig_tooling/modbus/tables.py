@@ -1,5 +1,7 @@
 """The four tables of a Modbus unit: coils, discrete inputs, holding and input registers."""
 
+from __future__ import annotations
+
 from fluxrig.modbus import pdu
 
 BIT_TABLES = ("co", "di")

@@ -1,5 +1,7 @@
 """The types of a value in the registers of a Modbus unit."""
 
+from __future__ import annotations
+
 from struct import calcsize
 
 BOOL, STRING, RAW = "bool", "string", "raw"

@@ -3,6 +3,8 @@
 Sources: MODBUS over Serial Line V1.02 ("SL" below), MODBUS Messaging on TCP/IP Implementation Guide V1.0b ("TCP").
 """
 
+from __future__ import annotations
+
 MAX_SERIAL_UNIT_ID = 247
 """On a serial line, and behind a gateway to one. The ids above are reserved, and 0 means all units (SL section 2.2)."""
 

@@ -9,6 +9,8 @@
 What stands here is imported when it is used: who only wants a suggestion or a size needs no YAML and no JSON Schema.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

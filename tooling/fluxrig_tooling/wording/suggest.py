@@ -1,5 +1,7 @@
 """The nearest valid name, for error messages."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from difflib import get_close_matches
 

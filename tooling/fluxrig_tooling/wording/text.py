@@ -1,5 +1,7 @@
 """Text for people: counts with their nouns, what is too long, and what a terminal must not take for a command."""
 
+from __future__ import annotations
+
 MAX_QUOTE = 60
 """Characters of somebody else's text that an error repeats."""
 

@@ -3,6 +3,8 @@
 Nothing is locked and nothing is written, so a Rack may go on archiving meanwhile.
 """
 
+from __future__ import annotations
+
 from fluxrig_tooling.cli.lazy import LazyGroup
 
 command = LazyGroup(

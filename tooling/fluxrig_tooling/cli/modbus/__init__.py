@@ -4,6 +4,8 @@ A command line is read as a small rig (`small_rig`), so that links, addresses an
 rig, and what travels on the wire comes from the same core as that of the Gear (`session`).
 """
 
+from __future__ import annotations
+
 from fluxrig_tooling.cli.lazy import LazyGroup
 
 command = LazyGroup(

@@ -4,6 +4,8 @@ What comes out is documented where it is used: `fluxrig.gears.io_modbus` (polls,
 and `fluxrig.modbus.values` (order, layout and slots of a request).
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 from fluxrig.errors import LocalError

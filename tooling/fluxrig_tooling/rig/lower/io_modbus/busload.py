@@ -31,6 +31,8 @@ side at t where that is less (Zhang and Burns 2009), separately between each two
 the same.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction

@@ -8,6 +8,8 @@ begins when the request is sent, and the characters that the runtime waits for b
 Over TCP nobody knows what the way costs: what is said there is an estimate, the device's time for each request.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,6 +4,8 @@ Everything is exact: numbers are taken as they are written, in decimal, and what
 floats of a device are scaled as floats.
 """
 
+from __future__ import annotations
+
 from fractions import Fraction
 from math import ceil, floor, lcm
 from struct import pack, unpack

@@ -1,5 +1,7 @@
 """Reads how the registers of a tag hold its value: type, length, order, and which bit or byte of a register."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from struct import calcsize
 

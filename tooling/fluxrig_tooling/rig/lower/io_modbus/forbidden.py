@@ -1,5 +1,7 @@
 """Reads `forbidden:`, what no request may read: ranges of addresses such as hr:100-199, ir:5 or "40101-40200"."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from fluxrig.errors import LocalError

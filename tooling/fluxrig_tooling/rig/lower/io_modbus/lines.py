@@ -4,6 +4,8 @@ Gears of one Rack with the same link share it. So their keys for it have to agre
 a serial line has to carry them all.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any

@@ -5,6 +5,8 @@ Source for serial lines: MODBUS over Serial Line Specification and Implementatio
 without parity have one stop bit nevertheless, so one is the default here too.
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass, field
 from typing import Any

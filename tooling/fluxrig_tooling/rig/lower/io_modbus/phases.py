@@ -12,6 +12,8 @@ in the rig.
 A line with one poll has offset 0. Times are whole milliseconds.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd

@@ -15,6 +15,8 @@ Why what follows finds the best plan:
    is kept in a queue: the effort grows with the number of tags, not with the length of requests.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence

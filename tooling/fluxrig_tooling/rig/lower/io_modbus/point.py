@@ -1,5 +1,7 @@
 """A tag as the planner sees it: where it stands, and what the runtime makes of it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby

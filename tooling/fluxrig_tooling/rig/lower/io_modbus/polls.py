@@ -1,5 +1,7 @@
 """Makes polls of the tags of one `io_modbus` Gear: what is asked of which unit for which group, how often."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,7 @@
 """What a line of `io_modbus` Gears does, as data to be shown: requests, times, load, and a stretch of its timetable."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 from typing import Any

@@ -1,5 +1,7 @@
 """One entry of `tags:` while it is being read: what it says, and where to report what is wrong with it."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from fluxrig_tooling.rig.model import GearSpec, Problems

@@ -1,5 +1,7 @@
 """Reads the `tags:` of an `io_modbus` Gear: what each value is, where it stands, and what is wrong with them."""
 
+from __future__ import annotations
+
 from fluxrig.errors import LocalError
 from fluxrig_tooling.modbus.addresses import read_address
 from fluxrig_tooling.rig.lower.io_modbus.conversion import Conversion

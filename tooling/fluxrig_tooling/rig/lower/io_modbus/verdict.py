@@ -1,5 +1,7 @@
 """Says which polls a serial line cannot carry, by how much, and what would do."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from fluxrig_tooling.rig.lower.io_modbus.busload import Load, Overload

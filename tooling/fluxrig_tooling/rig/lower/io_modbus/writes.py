@@ -1,5 +1,7 @@
 """Reads how a tag is written: whether at all, with which function, and what is known of the value afterwards."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
