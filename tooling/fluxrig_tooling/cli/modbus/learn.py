@@ -30,13 +30,14 @@ def parse_span(text: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
+TABLE = click.Choice(REGISTER_TABLES)
 SPAN = Parsed("span", parse_span)
 READING = Parsed("reading", parse_reading)
 
 
 @click.command("learn")
 @target_options
-@click.option("--table", "tables", type=click.Choice(REGISTER_TABLES), multiple=True, help="Where to look; both.")
+@click.option("--table", "tables", type=TABLE, multiple=True, help="Where to look; both unless given.")
 @click.option("--range", "span", type=SPAN, metavar="FIRST-LAST", default="0-99", help="Which addresses; 0-99.")
 @click.option("--reading", "readings", type=READING, metavar="TEXT", multiple=True, help="[NAME=]NUMBER [UNIT].")
 @click.option("--samples", type=click.IntRange(1, 100), metavar="N", default=3, help="How often to look; 3.")
