@@ -99,7 +99,7 @@ def _check_numbers(path: str, values: dict, limits: dict) -> None:
         least, most = limits[key]
         _expect(f"{path}.{key}", values.get(key), int)
         if not least <= values[key] <= most:
-            raise _wrong(f"{path}.{key}", f"expected {least} to {most}, found {values[key]}")
+            raise _wrong(f"{path}.{key}", f"expected {least} to {most}, got {values[key]}")
     if len(values) > len(limits):
         raise _wrong(path, f"expected the keys {', '.join(sorted(limits))}")
 
@@ -120,19 +120,19 @@ def _check_gear(path: str, gear) -> None:
 def _check_id(path: str, value) -> None:
     _expect(path, value, bytes)
     if len(value) != ID_SIZE:
-        raise _wrong(path, f"expected {ID_SIZE} bytes, found {len(value)}")
+        raise _wrong(path, f"expected {ID_SIZE} bytes, got {len(value)}")
 
 
 def _check_wire(path: str, wire, gears: int) -> str:
     """The lane of the wire."""
     _expect(path, wire, list)
     if not 5 <= len(wire) <= 6:
-        raise _wrong(path, f"expected 5 or 6 items, found {len(wire)}")
+        raise _wrong(path, f"expected 5 or 6 items, got {len(wire)}")
     for position, kind in enumerate((int, str, int, str, str)):
         _expect(f"{path}[{position}]", wire[position], kind)
     source, _, target, _, lane, *delivery = wire
     if lane not in ("hot", "guaranteed"):
-        raise _wrong(f"{path}[4]", f"expected hot or guaranteed, found {lane!r}")
+        raise _wrong(f"{path}[4]", f"expected hot or guaranteed, got {lane!r}")
     if len(delivery) != (0 if lane == "hot" else 1):
         raise _wrong(path, f"a {lane} wire does not have {len(wire)} items")
     for options in delivery:
@@ -148,7 +148,7 @@ def _check_wire(path: str, wire, gears: int) -> str:
 
 def _expect(path: str, value, kind) -> None:
     if not (is_int(value) if kind is int else isinstance(value, kind)):
-        raise _wrong(path, f"expected {kind.__name__}, found {type(value).__name__}")
+        raise _wrong(path, f"expected {kind.__name__}, got {type(value).__name__}")
 
 
 def _wrong(path: str, text: str) -> RemoteError:

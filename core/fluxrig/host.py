@@ -21,13 +21,15 @@ class Clock:
         raise NotImplementedError
 
     def ticks_us(self) -> int:
+        """Microseconds since some moment, on the monotonic clock. They wrap, on 32-bit MicroPython at 2**30."""
         raise NotImplementedError
 
     def ticks_add(self, ticks: int, us: int) -> int:
+        """The ticks `us` microseconds after `ticks`, or before where that is negative: less than 2**29 either way."""
         raise NotImplementedError
 
     def ticks_diff(self, later: int, earlier: int) -> int:
-        """Signed microseconds from `earlier` to `later`."""
+        """Signed microseconds from `earlier` to `later`, which are less than 2**29 us (9 minutes) apart."""
         raise NotImplementedError
 
     async def sleep_ms(self, ms: int) -> None:
@@ -105,7 +107,10 @@ class Mqtt:
 
 
 class Store:
-    """Small named files that survive a power cut. Names are `[a-z0-9._-]+`, flat."""
+    """Small named files that survive a power cut. Names are `[a-z0-9._-]+`, flat.
+
+    For what identifies a device. Nothing in core or tooling uses it yet, every platform has it.
+    """
 
     def read(self, name: str) -> bytes | None:
         """The content, or None when there is no such file."""

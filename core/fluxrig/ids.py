@@ -28,7 +28,7 @@ class IdSource:
         self._entropy = entropy
         self._ms = -1
         self._counter = 0
-        self._buffer = bytearray(16)
+        self._buffer = bytearray(ID_SIZE)
 
     def mint(self) -> bytes:
         """The next id."""

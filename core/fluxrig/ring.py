@@ -19,9 +19,8 @@ class Ring:
         if capacity < 1:
             raise LocalError(f"a ring needs room for at least one item, not {capacity}")
         if policy not in (DROP_OLDEST, DROP_NEWEST):
-            raise LocalError(f"unknown ring policy {policy!r} (want {DROP_OLDEST} or {DROP_NEWEST})")
+            raise LocalError(f"expected the policy of a ring to be {DROP_OLDEST} or {DROP_NEWEST}, got {policy!r}")
         self.dropped = 0
-        self.high_water = 0
         self._drop_newest = policy == DROP_NEWEST
         self._slots: list = [None] * capacity
         self._head = 0
@@ -47,8 +46,6 @@ class Ring:
             kept = False
         slots[(self._head + self._used) % len(slots)] = item
         self._used += 1
-        if self._used > self.high_water:
-            self.high_water = self._used
         self._filled.set()
         return kept
 

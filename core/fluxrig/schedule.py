@@ -109,6 +109,7 @@ class Schedule:
         self.epoch = self.clock.ticks_us()
 
     def ticker(self, name: str, period_ms: int, phase_ms: int = 0) -> Ticker:
+        """A new ticker. LocalError for a period below 1 ms."""
         ticker = Ticker(self, name, period_ms, phase_ms)
         self.tickers.append(ticker)
         return ticker
@@ -141,4 +142,5 @@ class Schedule:
         return total
 
     def missed(self) -> int:
+        """The deadlines that passed unserved, of all tickers together."""
         return sum([ticker.missed for ticker in self.tickers])
