@@ -99,7 +99,7 @@ def with_hint(exc: FluxError) -> str:
 
 
 def print_glossary(entries: dict[str, str]) -> None:
-    """Each term with its explanation beside it, within 80 columns."""
+    """Each term with its explanation beside it, within the width of a page."""
     width = max(map(len, entries), default=0) + 2
     for term, text in entries.items():
         click.echo(paragraph(text, f"{term:<{width}}", " " * width))

@@ -13,6 +13,7 @@ import click
 import fluxrig
 from fluxrig_tooling.cli.lazy import LazyGroup
 from fluxrig_tooling.cli.output import remembering
+from fluxrig_tooling.cli.terminal import WIDTH
 
 COMMANDS = {
     "archive": ("fluxrig_tooling.cli.archive", "Verify, read and export what a Rack has archived."),
@@ -45,7 +46,7 @@ class Program(LazyGroup):
 @click.group(
     cls=Program,
     commands_in=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
 @click.version_option(fluxrig.__version__, prog_name="fluxrig")
 def main() -> None:

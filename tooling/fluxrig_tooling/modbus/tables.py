@@ -10,6 +10,9 @@ TABLES = REGISTER_TABLES + BIT_TABLES
 
 WRITABLE_TABLES = ("co", "hr")
 
+TWINS = {"hr": "ir", "ir": "hr", "co": "di", "di": "co"}
+"""The other table of the same items: where what is not in the one may be."""
+
 READ_FUNCTIONS = {table: function for function, table in enumerate(pdu.TABLES) if table}
 """The function that reads each table."""
 

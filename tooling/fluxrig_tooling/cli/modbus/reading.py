@@ -15,6 +15,7 @@ from fluxrig.modbus.values import ReadPlan
 from fluxrig_tooling.cli.modbus.session import Session
 from fluxrig_tooling.cli.modbus.small_rig import Device
 from fluxrig_tooling.cli.modbus.trouble import Trouble, read_trouble, span, value_trouble
+from fluxrig_tooling.modbus.tables import BIT_TABLES, READ_FUNCTIONS
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Span:
         self._chunks = list(chunks(table, first, count))
 
     async def rows(self, session: Session) -> list[Row]:
-        function = TABLES.index(self._table)
+        function = READ_FUNCTIONS[self._table]
         requests = [Request(self._unit_id, read_request(function, *chunk)) for chunk in self._chunks]
         await session.ask(requests)
         return [
@@ -137,14 +138,14 @@ class CombinedSource:
 
 def chunks(table: str, first: int, count: int) -> Iterator[tuple[int, int]]:
     """(first, count) of the requests that read `count` items: each as long as the protocol lets it be."""
-    limit = MAX_BITS if table in ("co", "di") else MAX_REGISTERS
+    limit = MAX_BITS if table in BIT_TABLES else MAX_REGISTERS
     for offset in range(0, count, limit):
         yield first + offset, min(limit, count - offset)
 
 
 def items(table: str, data: bytes, count: int) -> list[Any]:
     """The items in an answer: bools of a table of bits, else registers."""
-    if table in ("co", "di"):
+    if table in BIT_TABLES:
         return [bool(data[index // 8] >> index % 8 & 1) for index in range(count)]
     return [int.from_bytes(data[index : index + 2], "big") for index in range(0, 2 * count, 2)]
 

@@ -185,7 +185,7 @@ def _remarks(link: str, scan: Scan) -> Iterator[str]:
     if scan.noise:
         first = scan.noise[0]
         where = f" at {first.setting}" if first.setting.baud else ""
-        yield f"{len(scan.noise)} times something came that is no answer, first{where}: {first.data[:12].hex(' ')}"
+        yield f"{len(scan.noise)} times something came that is not an answer, first{where}: {first.data[:12].hex(' ')}"
         if not scan.found:
             yield f"  {_NOISY.get(kind, _NOISY['serial'])}"
     if scan.closed and not scan.found:

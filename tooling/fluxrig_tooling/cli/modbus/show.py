@@ -1,4 +1,4 @@
-"""How values look on the terminal, within 80 columns, and in JSON."""
+"""How values look on the terminal, within the columns of `terminal`, and in JSON."""
 
 from __future__ import annotations
 

@@ -8,8 +8,9 @@ from typing import Any
 from fluxrig.errors import FluxError
 from fluxrig.modbus import exceptions
 from fluxrig.modbus.line import NOT_CONNECTED, PROTOCOL_ERROR, TIMEOUT, LineError
-from fluxrig.modbus.pdu import TABLES, ExceptionResponse, span_text
+from fluxrig.modbus.pdu import ExceptionResponse, span_text
 from fluxrig.modbus.values import NOT_A_NUMBER, NOT_BCD, NOT_TEXT
+from fluxrig_tooling.modbus.tables import READ_FUNCTIONS, TWINS
 
 NO_ANSWER = (NOT_CONNECTED, TIMEOUT, PROTOCOL_ERROR)
 """The reasons that are not about what was asked for."""
@@ -32,8 +33,6 @@ _GARBLED = {
     SERIAL: "check baud rate, parity, and that no one else talks there",
 }
 """What to do about an answer that is none."""
-
-OTHER_TABLE = {"hr": "ir", "ir": "hr", "co": "di", "di": "co"}
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,13 @@ def read_trouble(error: FluxError | None, unit_id: int, *, table: str, first: in
     code = error.exception_code
     if code == exceptions.ILLEGAL_FUNCTION:
         text = f"unit {unit_id} does not read {table}: at all"
-        return Trouble(error.reason, _said(error, text), f"try {OTHER_TABLE[table]}:{first}")
+        return Trouble(error.reason, _said(error, text), f"try {TWINS[table]}:{first}")
     if code == exceptions.ILLEGAL_DATA_ADDRESS and count > 1:
         text = f"{where} does not exist on unit {unit_id}, or not all of it"
         return Trouble(error.reason, _said(error, text), "read fewer at once, to find out which")
     if code == exceptions.ILLEGAL_DATA_ADDRESS:
         hint = f"many manuals count from 1: try {table}:{first - 1}" if first else ""
-        hint = f"{hint}; or try {OTHER_TABLE[table]}:{first}" if hint else f"try {OTHER_TABLE[table]}:{first}"
+        hint = f"{hint}; or try {TWINS[table]}:{first}" if hint else f"try {TWINS[table]}:{first}"
         return Trouble(error.reason, _said(error, f"{where} does not exist on unit {unit_id}"), hint)
     if code == exceptions.ILLEGAL_DATA_VALUE:
         text = f"unit {unit_id} does not read {count} items at once, or not from there"
@@ -127,7 +126,7 @@ def value_trouble(reason: str) -> Trouble:
 
 def span(table: str, first: int, count: int) -> str:
     """`hr:5`, or `hr:5-9`."""
-    return span_text(TABLES.index(table), first, count)
+    return span_text(READ_FUNCTIONS[table], first, count)
 
 
 def _said(error: ExceptionResponse, text: str) -> str:
