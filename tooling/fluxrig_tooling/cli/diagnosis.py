@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.host import Host
 from fluxrig.rack import Rack
+from fluxrig_tooling.rig.probe import FAILED, OK, WARNING, Finding, probe
 from fluxrig_tooling.wording.values import rounded_size
-
-OK, WARNING, FAILED = "ok", "warning", "failed"
 
 DISK_WARNING = 1 << 30
 DISK_FAILED = 100 << 20
@@ -28,21 +25,7 @@ FORGETTING = ("tmpfs", "ramfs")
 """File systems whose content is gone after a restart of the machine."""
 
 BUILT_AFTER_S = 1_767_225_600  # 2026-01-01: no clock that is right shows less
-CONNECT_MS = 3000
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found. `fix` says what to do about it, empty when nothing is to be done."""
-
-    check: str
-    result: str
-    detail: str
-    fix: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        return asdict(self)
 
 
 async def diagnose(rig: dict[str, Any], host: Host, state_dir: Path) -> list[Finding]:
@@ -52,8 +35,7 @@ async def diagnose(rig: dict[str, Any], host: Host, state_dir: Path) -> list[Fin
         findings.append(loads(rig, host))
     if "archive" in rig:
         findings.append(await archive(rig["archive"], host, state_dir))
-    findings += [finding async for finding in links(rig, host)]
-    findings += [finding async for finding in brokers(rig, host)]
+    findings += [finding async for finding in probe(rig, host)]
     return findings
 
 
@@ -160,63 +142,6 @@ def _split_fix(text: str) -> tuple[str, str]:
     return detail, fix
 
 
-async def links(rig: dict[str, Any], host: Host) -> AsyncIterator[Finding]:
-    """Whether each link that the rig's gears ask devices over can be opened."""
-    users: dict[str, list[str]] = {}
-    configs = {}
-    for gear in rig["gears"]:
-        link = gear["config"].get("link")
-        if isinstance(link, dict):
-            users.setdefault(gear["config"]["line"], []).append(gear["name"])
-            configs[gear["config"]["line"]] = link
-    for line, link in configs.items():
-        check = f"link of {', '.join(users[line])}"
-        try:
-            if link["kind"] == "rtu":
-                stream = await host.serial(link["serial"])
-            else:
-                stream = await host.connect(link["address"], link["port"], CONNECT_MS)
-        except FluxError as exc:
-            fix = "see `ls -l /dev/serial/by-id`" if link["kind"] == "rtu" else "check the address, cable and firewall"
-            busy = "the rig may run already" if link["kind"] == "rtu" else "some PLCs take one connection at a time"
-            yield Finding(check, FAILED, str(exc), f"{fix}; {busy}")
-        else:
-            await stream.close()
-            says = "can be opened" if link["kind"] == "rtu" else "accepts connections"
-            yield Finding(check, OK, f"{line} {says}")
-
-
-async def brokers(rig: dict[str, Any], host: Host) -> AsyncIterator[Finding]:
-    """Whether each broker takes a session with the configured user, under a client id of our own."""
-    for gear in rig["gears"]:
-        broker = gear["config"].get("broker")
-        if not broker:
-            continue
-        check = f"broker of {gear['name']}"
-        missing = [name for name in _secret_names(broker) if not _is_set(name, host)]
-        if missing:
-            yield Finding(check, WARNING, f"not tried, because secret {missing[0]!r} is missing")
-            continue
-        try:
-            resolved = {key: _resolved(value, host) for key, value in broker.items()}
-            # Its own client id: a broker ends the session of a running Rack when another one takes its id.
-            resolved["client_id"] = f"{broker['client_id']}-doctor-{os.getpid()}"
-            session = host.mqtt({**resolved, "will": None})
-            await session.connect(CONNECT_MS)
-        except FluxError as exc:
-            yield Finding(check, FAILED, str(exc), "check address, user and password, and that the broker is running")
-        else:
-            await session.close()
-            yield Finding(check, OK, f"{broker['address']}:{broker['port']} takes the session")
-
-
-def _is_set(secret: str, host: Host) -> bool:
-    try:
-        return bool(host.secret(secret))
-    except LocalError:
-        return False
-
-
 def loads(rig: dict[str, Any], host: Host) -> Finding:
     """Whether a Rack takes the rig: every gear's code is there and accepts its configuration."""
     try:
@@ -225,7 +150,3 @@ def loads(rig: dict[str, Any], host: Host) -> Finding:
         fix = "compile the rig again with this release, and bring the gears it uses"
         return Finding("rig", FAILED, str(exc), fix)
     return Finding("rig", OK, f"{len(rig['gears'])} gears load")
-
-
-def _resolved(value: Any, host: Host) -> Any:
-    return host.secret(value["secret"]) if isinstance(value, dict) else value
