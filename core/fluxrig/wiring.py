@@ -90,15 +90,20 @@ def _deliveries(rack, rig: dict, contexts: list[Context]) -> dict:
     allows = _allows_nothing if rack.archive is None else rack.archive.allows
     sources: dict = {}
     deliveries: dict = {}
+    guaranteed: dict = {}  # the first such wire of each output
     for source, port, target, input_port, lane, *options in rig["wires"]:
         if lane == "hot":
             delivery = contexts[target].station.wire(input_port, allows if target in senders else None)
         elif lane == "guaranteed":
-            delivery = _guarantee(rack, contexts[source], port, contexts[target], input_port, options[0])
+            ends = (contexts[source], port, contexts[target], input_port)
+            wire = _guarantee(rack, ends, options[0], guaranteed.get((source, port)))
+            guaranteed.setdefault((source, port), wire)
+            delivery = wire.inlet
         else:
             raise LocalError(f"expected the lane of a wire to be hot or guaranteed, got {lane!r}")
         sources.setdefault(target, []).append((source, port))
-        deliveries.setdefault((source, port), []).append(delivery)
+        if delivery is not None:
+            deliveries.setdefault((source, port), []).append(delivery)
     if senders:
         from fluxrig.archive.invariant import check_archived
 
@@ -106,16 +111,17 @@ def _deliveries(rack, rig: dict, contexts: list[Context]) -> dict:
     return deliveries
 
 
-def _guarantee(rack, source: Context, output: str, target: Context, port: str, options: dict):
-    """What takes the messages of a guaranteed wire. Its code is loaded only where there is one."""
+def _guarantee(rack, ends: tuple, options: dict, first):
+    """A guaranteed wire. Its code is loaded only where there is one."""
     from fluxrig.archive.guaranteed import GuaranteedWire
 
     if rack.archive is None:
         raise LocalError("a rig with guaranteed wires needs `archive`: compile it again with this release")
-    wire = GuaranteedWire(source, output, target, port, options)
+    source, output, target, port = ends
+    wire = GuaranteedWire(source, output, target, port, options, first)
     rack.guaranteed.append(wire)
     rack.supervisor.add(wire.target, wire.name, wire.run)
-    return wire.inlet
+    return wire
 
 
 def _allows_nothing(msg) -> bool:

@@ -14,6 +14,7 @@ class FakeArchive:
     """
 
     is_open = True
+    is_behind = False
 
     def __init__(self, at_once=True, after=None):
         self.messages = [] if after is None else after.messages[:]

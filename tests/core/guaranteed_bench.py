@@ -83,6 +83,8 @@ class Bench:
         self.target = Station("b", consumer, on_error, self.host.log)
         ends = [Context(self, station, gear(station.name, "any")) for station in (self.source, self.target)]
         self.wire = GuaranteedWire(ends[0], output, ends[1], "in", dict(OPTIONS, **changes))
+        assert self.wire.inlet is not None, "it is the only one of its output"
+        self.inlet = self.wire.inlet
         self.task: asyncio.Task  # that of the pump, from `start` on
 
     async def start(self):
@@ -103,7 +105,7 @@ class Bench:
 
     def send(self, *numbers):
         for n in numbers:
-            self.wire.inlet.deliver(message(n))
+            self.inlet.deliver(message(n))
 
     def stat(self, *names):
         stats = self.wire.stats()

@@ -3,6 +3,7 @@
 import asyncio
 
 from archive_bench import Bench, correlator, gear, settings
+from expect import raises_async
 from probes import id_of, rig
 
 from fluxrig.errors import TransientError
@@ -373,4 +374,41 @@ async def test_a_record_that_the_medium_has_spoilt_is_counted_and_passed_over():
     cursor.rewind()
     assert ns(await rest(bench, cursor)) == [0, 2, 3]
     assert cursor.unreadable == 1
+    await bench.stop()
+
+
+async def test_a_disk_that_is_away_while_nothing_is_written_costs_nothing_that_is_on_it():
+    bench, cursor = await life(segment_bytes=700)
+    bench.send(8)
+    await bench.wait(1001)
+    bench.volume.fail_reads = bench.volume.fail = TransientError("the disk is unplugged")
+    for _ in range(50):
+        await raises_async(TransientError, cursor.take(10))
+        cursor.rewind()
+    assert not bench.archive.volatile, "nobody has noticed: nothing was to be written"
+    bench.volume.fail_reads = bench.volume.fail = None
+    assert ns(await rest(bench, cursor)) == list(range(8)) and cursor.unreadable == 0
+    await bench.stop()
+
+
+async def test_one_place_that_cannot_be_read_is_passed_over_once_more_was_written():
+    class Worn(MemoryVolume):
+        worn = ""
+
+        async def read(self, name, offset, limit):
+            if name == self.worn:
+                raise TransientError("input/output error")
+            return await super().read(name, offset, limit)
+
+    bench, cursor = await life(Worn(), segment_bytes=700, commit_count=1)
+    for _ in range(10):
+        bench.send(1)
+        await bench.wait(10)
+    bench.volume.worn = sorted(bench.volume.files)[0]
+    lost = bench.archive.journal.segments[1].first - 1
+    for _ in range(cursor.PATIENCE - 1):
+        await raises_async(TransientError, cursor.take(100))
+    bench.send(1)
+    await bench.wait(10)
+    assert ns(await rest(bench, cursor)) == list(range(lost, 11)) and cursor.unreadable == lost
     await bench.stop()

@@ -38,6 +38,19 @@ async def test_a_message_is_kept_whole_with_the_reason_and_the_wire():
     assert read_journal(bench.dead.files).segments[-1][2] and not bench.dead.is_open
 
 
+async def test_of_a_message_that_is_too_long_with_its_reason_what_identifies_it_is_kept():
+    bench = await started()
+    msg = message(bench, 7, text="x" * 2000)
+    bench.archive.codec.max_size = len(bench.archive.codec.encode(msg)) + 10
+    await bench.archive.dead_letter(msg, "ValueError: " + "no " * 1000, "a.out -> b.in")
+    (kept,) = letters(bench)
+    assert (kept.id, kept.trace, kept.path, kept.data) == (msg.id, msg.trace, msg.path, {})
+    assert kept.meta["error"].startswith("ValueError: no no") and len(kept.meta["error"]) <= 1000
+    assert kept.meta["dead.wire"] == "a.out -> b.in" and "data" in kept.meta["dead.left_out"]
+    assert msg.data["n"] == 7, "the message itself is as it was"
+    await bench.stop()
+
+
 async def test_they_go_on_over_restarts():
     bench = await started()
     await bench.archive.dead_letter(message(bench, 1), "r", "w")

@@ -30,7 +30,7 @@ class Blind(Batches):
 
 async def test_messages_arrive_in_order_archived_and_with_a_hop():
     bench = await Bench(ByOne()).start()
-    bench.wire.inlet.deliver(message(1, {"archive.pos": "77", "archive.head": "ab", "archive.volatile": "1"}))
+    bench.inlet.deliver(message(1, {"archive.pos": "77", "archive.head": "ab", "archive.volatile": "1"}))
     bench.send(2, 3)
     await bench.pass_ms(0)
     assert bench.consumer.got == [1, 2, 3]
@@ -39,7 +39,7 @@ async def test_messages_arrive_in_order_archived_and_with_a_hop():
     assert first.path == ((id_of("a"), id_of("x"), 1), (id_of("a"), id_of("a.out"), now))
     assert first.id == b"%016d" % 1 and first.meta["archive.pos"] == "1" and "archive.volatile" not in first.meta
     assert bench.archive.acknowledged == {cursor_id(OUT, B, "in"): 3}
-    assert (bench.wire.count, bench.wire.inlet.count, bench.target.inbound) == (3, 3, [bench.wire])
+    assert (bench.wire.count, bench.inlet.count, bench.target.inbound) == (3, 3, [bench.wire])
 
 
 async def test_nothing_is_delivered_before_it_is_durable():
@@ -54,7 +54,7 @@ async def test_nothing_is_delivered_before_it_is_durable():
 
 async def test_behind_a_correlator_nothing_is_archived_again():
     bench = await Bench(Watching(), source=Archiving).start()
-    bench.archive.append(_left(message(1)), bench.wire.inlet.deliver)
+    bench.archive.append(_left(message(1)), bench.inlet.deliver)
     await bench.pass_ms(0)
     assert bench.consumer.calls == [[1]] and bench.consumer.seen == [1]
     assert len(bench.archive.messages) == 1

@@ -133,13 +133,13 @@ async def test_what_the_archive_refuses_is_a_failure_of_the_source():
     bench.archive.full = True
     msg = message(1)
     msg.mint = lambda: bytes(16)
-    bench.wire.inlet.deliver(msg)
+    bench.inlet.deliver(msg)
     assert "TransientError" in rejected[0].meta["error"] and bench.source.rejected == 1
 
 
 async def test_an_error_port_that_cannot_be_archived_drops_and_counts():
     bench = await Bench(ByOne(), source_error="reject", output="err").start()
-    bench.source.gear.err = bench.wire.inlet.deliver
+    bench.source.gear.err = bench.inlet.deliver
     bench.archive.full = True
     bench.send(1)
     assert (bench.source.dropped, bench.source.rejected, bench.wire.refused) == (1, 0, 1)

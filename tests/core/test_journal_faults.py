@@ -8,6 +8,7 @@ from faulty_volume import ALL, HALF, NOTHING, FaultyVolume
 from journal_reading import read_journal
 
 from fluxrig.errors import TransientError
+from fluxrig.host import Appender
 from fluxrig.journal.journal import Journal
 from fluxrig.journal.retention import DROP_OLDEST, Limits, retain
 from fluxrig_ports.memory import MemoryHost, MemoryVolume
@@ -201,19 +202,22 @@ async def test_a_crash_at_each_step_of_a_removal_keeps_the_chain():
 
 
 async def test_a_group_that_is_durable_is_not_written_again_when_the_commit_after_it_is_cancelled():
+    may_close = asyncio.Event()
+
     class SlowToClose(MemoryVolume):
-        may_close = asyncio.Event()
-
         async def create(self, name, reserve):
-            appender = await super().create(name, reserve)
-            close = appender.close
+            return SlowAppender(await super().create(name, reserve))
 
-            async def slow():
-                await self.may_close.wait()
-                await close()
+    class SlowAppender(Appender):
+        def __init__(self, appender):
+            self.appender = appender
 
-            appender.close = slow
-            return appender
+        async def append(self, pieces):
+            await self.appender.append(pieces)
+
+        async def close(self):
+            await may_close.wait()
+            await self.appender.close()
 
     volume = SlowToClose()
     journal = await opened(volume)
@@ -232,7 +236,7 @@ async def test_a_group_that_is_durable_is_not_written_again_when_the_commit_afte
     except asyncio.CancelledError:
         pass
     assert (journal.durable, journal.pending) == (2, 1)
-    volume.may_close.set()
+    may_close.set()
     journal.append(records[3])
     await journal.commit()
     found = read_journal(volume.files)

@@ -168,6 +168,11 @@ class Archive:
                 raise
             self._fail(exc)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more than a group waits to be written: whoever can wait with more should, until that has changed."""
+        return self.journal.pending_bytes > self._upkeep.commit_bytes and not (self.volatile or self._upkeep.full)
+
     async def changed(self) -> None:
         """Wait until more is durable, or the archive has become volatile, or takes something while it is."""
         self._changed.clear()

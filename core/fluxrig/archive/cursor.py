@@ -22,6 +22,7 @@ class Cursor:
 
     def __init__(self, archive, cursor_id: bytes, port_id: bytes):
         self._failures = 0  # readings since the last one that did not fail
+        self._groups = 0  # that the archive had written at the first of them
         self._archive = archive
         self._id = cursor_id
         self._port = port_id
@@ -54,18 +55,31 @@ class Cursor:
                 self._failures = 0
             except FluxError:
                 if not self._archive.volatile:
-                    self._failures += 1
-                    if self._failures < self.PATIENCE:
+                    if not self._passes_over():
                         raise
-                    self._failures = 0
-                    if self._reader is not None:
-                        # One bad place on a disk must not stop the wire for good.
-                        self._reader.pass_segment()
+                    continue
             if not batch and self._archive.volatile:
                 batch = self._take_volatile(limit)
             if not batch:
                 await self._archive.changed()
         return batch
+
+    def _passes_over(self) -> bool:
+        """Reading has failed: pass over a place that has failed again and again. False where that has to be waited for.
+
+        One bad place on a disk must not stop the wire for good. Where nothing was written meanwhile, it may be all of
+        the disk.
+        """
+        if not self._failures:
+            self._groups = self._archive.groups
+        self._failures += 1
+        if self._failures < self.PATIENCE:
+            return False
+        self._failures = 0
+        if self._reader is None or self._archive.groups == self._groups:
+            return False
+        self._reader.pass_segment()
+        return True
 
     def rewind(self) -> None:
         """Take again from the first message that was not acknowledged."""

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from fluxrig.errors import LocalError
 from fluxrig.journal.journal import Journal
 from fluxrig.journal.retention import DROP_OLDEST, Limits, retain
 from fluxrig.msg import FluxMsg
@@ -11,6 +12,9 @@ MAX_SHARE = 64
 """The dead letters have this fraction of the file system, 64 MiB at most; then the oldest are removed."""
 
 MAX_BYTES = 64 * 1024 * 1024
+
+MAX_REASON = 1000
+"""Characters of the reason that are kept."""
 
 
 class DeadLetters:
@@ -24,11 +28,21 @@ class DeadLetters:
         self._turn = asyncio.Lock()  # wires give up messages each in a task of its own
 
     async def add(self, codec, msg: FluxMsg, reason: str, wire: str) -> None:
-        """Write `msg`, with `error` and `dead.wire` in its meta: durable when this returns, else FluxError."""
+        """Write `msg`, with `error` and `dead.wire` in its meta: durable when this returns, else FluxError.
+
+        Of one that is too long with these, what identifies it: the archive has the rest.
+        """
         meta = dict(msg.meta)
-        meta["error"] = reason
+        meta["error"] = reason[:MAX_REASON]
         meta["dead.wire"] = wire
-        data = codec.encode(msg.replace(meta))
+        letter = msg.replace(meta)
+        try:
+            data = codec.encode(letter)
+        except LocalError as exc:
+            letter.meta = {key: meta[key] for key in ("machine.id", "error", "dead.wire")}
+            letter.meta["dead.left_out"] = f"data, raw and meta: {exc}"
+            letter.data, letter.raw = {}, None
+            data = codec.encode(letter)
         async with self._turn:
             await self._write(data)
 

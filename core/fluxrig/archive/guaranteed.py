@@ -45,13 +45,16 @@ class GuaranteedWire:
     dead_letters messages that were given up
     unreadable   positions that the medium has spoilt, or that were removed before they were delivered
     refused      messages of the source that the archive did not take; its `on_error` says what was done with them
+
+    `first` is the wire of the same output that was made before this one, if there is one. What a Gear sends that does
+    not archive is archived once for all of them, by the first: `inlet` of the others is None then.
     """
 
     BATCH = 32
     DRAIN_MS = 2000
     """How long `drain` waits for a consumer that goes on acknowledging. What is left then stays in the archive."""
 
-    def __init__(self, source: Context, output: str, target: Context, port: str, options: dict):
+    def __init__(self, source: Context, output: str, target: Context, port: str, options: dict, first=None):
         archive = source.archive
         gear = target.station.gear
         self.name = f"{source.name}.{output} -> {target.name}.{port}"
@@ -95,9 +98,15 @@ class GuaranteedWire:
         self._resting = False
         self._said = ""
         self._moved = asyncio.Event()
+        self._sharing = [self]
         # A correlator's `err` has what the archive did not take.
-        archived = source.station.gear.archives and output != "err"
-        self.inlet = Wire(self._durable if archived else self._put, self._not_taken)
+        if source.station.gear.archives and output != "err":
+            self.inlet: Wire | None = Wire(self._durable, self._not_taken)
+        elif first is None:
+            self.inlet = Wire(self._put, self._not_taken)
+        else:
+            self.inlet = None
+            first._sharing.append(self)
         self.target.inbound.append(self)
 
     @property
@@ -145,7 +154,11 @@ class GuaranteedWire:
 
     def _put(self, msg) -> None:
         """Take a message of a Gear that does not archive."""
-        self._archive.append(with_hop(msg, self._gear_id, self._port_id, self._clock.wall_ns()), self._durable)
+        self._archive.append(with_hop(msg, self._gear_id, self._port_id, self._clock.wall_ns()), self._durable_for_all)
+
+    def _durable_for_all(self, msg) -> None:
+        for wire in self._sharing:
+            wire._durable(msg)
 
     def _not_taken(self, msg, exc: Exception) -> None:
         """The archive refused `msg`: that is a failure of the source. One that may pass is no reason to kill it."""
@@ -212,6 +225,8 @@ class GuaranteedWire:
 
     async def _turn(self) -> bool:
         """Deliver what comes next. False when the next turn has to wait; then nothing is held in memory for it."""
+        while self._archive.is_behind:
+            await self._archive.changed()
         try:
             msgs = await self._cursor.take(1 if self._singly else self._batch)
         except FluxError as exc:
@@ -251,14 +266,17 @@ class GuaranteedWire:
                 self._suspect = msg
                 self._receive(msg)
                 taken += 1
-                if not self.target.alive:
+                if not self.target.alive or self._archive.is_behind:
+                    self._suspect = None
                     break
         finally:
             suspect = self._suspect
-            self._hand_over(min(taken + 1, len(msgs)))
+            self._hand_over(taken if suspect is None or taken == len(msgs) else taken + 1)
             if taken:
                 self._acknowledge(msgs[taken - 1], taken)
             self._suspect = suspect
+        if taken < len(msgs):
+            self._cursor.rewind()
 
     def _hand_over(self, number: int) -> None:
         self.redelivered += min(number, self._again)
