@@ -13,9 +13,6 @@ from fluxrig.modbus.pdu import EXCEPTION_FLAG, MAX_PDU, exception_response
 BROADCAST = 0
 """The unit id that every server hears and none answers (SL section 2.2)."""
 
-MAX_UNIT_ID = 247
-"""The ids above are reserved (SL section 2.2)."""
-
 MAX_FRAME = MAX_PDU + 3
 
 _POLYNOMIAL = 0xA001  # x**16 + x**15 + x**2 + 1, lowest bit first (SL appendix B)

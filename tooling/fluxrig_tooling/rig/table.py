@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from fluxrig_tooling.rig.nodes import Scalar
 from fluxrig_tooling.rig.problems import Location, Problems
+from fluxrig_tooling.wording.text import quoted
 
 MAX_SIZE = 1024 * 1024
 """Bytes of a file."""
@@ -70,7 +71,7 @@ def read_table(data: bytes, problems: Problems, file: str = "") -> Table | None:
         if not cell.text:
             problems.error(cell.at, "this column has no name", "the first line has the names of the columns")
         elif cell.text in columns:
-            problems.error(cell.at, f"there is a second column {short(cell.text)}", "rename one of them")
+            problems.error(cell.at, f"there is a second column {quoted(cell.text)}", "rename one of them")
         columns[cell.text] = cell.at
     names = [cell.text for cell in head]
     body = []
@@ -78,7 +79,7 @@ def read_table(data: bytes, problems: Problems, file: str = "") -> Table | None:
         for cell in row[len(names) :]:
             if cell.text:
                 hint = "put text with a separator in it in quotes"
-                problems.error(cell.at, f"{short(cell.text)} stands beyond the last of {len(names)} columns", hint)
+                problems.error(cell.at, f"{quoted(cell.text)} stands beyond the last of {len(names)} columns", hint)
         body.append((row[0].at, dict(zip(names, row, strict=False))))
     return Table(columns, body) if len(problems) == before else None
 
@@ -97,7 +98,7 @@ def _decoded(data: bytes, file: str) -> str:
         message = f"byte 0x{data[exc.start]:02x} is not {'UTF-16' if utf16 else 'UTF-8'}"
         raise _Broken(at, message, "save the file as `CSV UTF-8`") from None
     if "\0" in text:
-        raise _Broken(Location(0, 0, file), "this is no text file", "save the table as CSV")
+        raise _Broken(Location(0, 0, file), "this is not a text file", "save the table as CSV")
     return text
 
 
@@ -131,12 +132,12 @@ class _Reader:
 
     def _cell(self, place: int) -> tuple[Scalar, int]:
         """The cell that begins at `place`, and where it ends."""
-        if quoted := _QUOTED.match(self._text, place):
-            after = self._text[quoted.end() : quoted.end() + 1]
+        if match := _QUOTED.match(self._text, place):
+            after = self._text[match.end() : match.end() + 1]
             if after not in (self._separator, "\r", "\n", ""):
                 hint = "double each quote that stands within quotes"
-                raise _Broken(self._at(quoted.end()), "text follows a closing quote", hint)
-            return Scalar(self._at(place), quoted[1].replace('""', '"'), plain=True), quoted.end()
+                raise _Broken(self._at(match.end()), "text follows a closing quote", hint)
+            return Scalar(self._at(place), match[1].replace('""', '"'), plain=True), match.end()
         plain = self._plain.match(self._text, place)
         text = plain[0] if plain else ""
         at = self._at(place + len(text) - len(text.lstrip()))
@@ -154,8 +155,3 @@ def _separator(text: str) -> str:
     first = next((line for line in _NEWLINE.split(text) if line.strip()), "")
     bare = re.sub(r'"[^"]*"', "", first)
     return max(SEPARATORS, key=bare.count) if any(map(bare.count, SEPARATORS)) else ","
-
-
-def short(text: str) -> str:
-    """Text to repeat in an error, of bounded length."""
-    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -26,7 +26,7 @@ class Export:
     def write(self, position: int, msg: FluxMsg) -> None:
         time = time_text(msg.ts)
         for _, *identity, value, quality in rows(position, msg, self._names):
-            self._write((time, *identity, value_text(value), quality))
+            self._write((time, *identity, cell_text(value), quality))
             self.rows += 1
 
     def close(self) -> None:
@@ -34,7 +34,7 @@ class Export:
         self._text.detach()  # the file is closed by who opened it
 
 
-def value_text(value: Any) -> str:
+def cell_text(value: Any) -> str:
     """Numbers with all their digits, text as it is, lists and maps as JSON, bytes as hex, no value as nothing."""
     if value is None:
         return ""

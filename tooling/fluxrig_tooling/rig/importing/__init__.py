@@ -24,7 +24,8 @@ from fluxrig_tooling.rig.importing.telegraf import looks_like_telegraf, read_tel
 from fluxrig_tooling.rig.importing.write import decimal_text, is_decimal, rig_text
 from fluxrig_tooling.rig.loader import load_text
 from fluxrig_tooling.rig.problems import WHOLE_FILE, Location, Problem, Problems
-from fluxrig_tooling.rig.table import read_rows, short
+from fluxrig_tooling.rig.table import read_rows
+from fluxrig_tooling.wording.text import quoted
 
 __all__ = ["FORMATS", "Imported", "Options", "import_tags"]
 
@@ -84,7 +85,7 @@ def detected(data: bytes) -> str:
     if looks_plain(rows[0]):
         return "plain"
     hint = "the first line of a spreadsheet has headings, among them name and address; --format says what it is"
-    raise LocalError("this is no tag list that is known", at=rows[0][0].at, hint=hint)
+    raise LocalError("this is not a tag list that is known", at=rows[0][0].at, hint=hint)
 
 
 def _round_scales(device: ListedDevice, problems: Problems) -> None:
@@ -92,7 +93,7 @@ def _round_scales(device: ListedDevice, problems: Problems) -> None:
     for tag in device.tags:
         for key, number in (("scale", tag.scale), ("offset", tag.offset)):
             if not is_decimal(number):
-                message = f"the {key} of {short(tag.name)}, {number}, is rounded to {decimal_text(number)}"
+                message = f"the {key} of {quoted(tag.name)}, {number}, is rounded to {decimal_text(number)}"
                 problems.warning(tag.at, message)
 
 
@@ -107,7 +108,7 @@ def _checked(devices: list[ListedDevice], source: str, name: str, problems: Prob
         for error in found.errors:
             tag = lines.get(error.line)
             if tag:
-                problems.error(tag.at, f"{short(tag.name)} is left out: {error.message}", error.hint)
+                problems.error(tag.at, f"{quoted(tag.name)} is left out: {error.message}", error.hint)
             elif not refused:
                 problems.error(WHOLE_FILE, f"no rig can be made: {error.message}", error.hint)
         if not refused:

@@ -16,7 +16,8 @@ from fluxrig_tooling.rig.importing import reading
 from fluxrig_tooling.rig.importing.model import WIDE, ListedDevice, Options, TagEntry
 from fluxrig_tooling.rig.nodes import Scalar
 from fluxrig_tooling.rig.problems import Location, Problems
-from fluxrig_tooling.rig.table import CsvRow, read_rows, short
+from fluxrig_tooling.rig.table import CsvRow, read_rows
+from fluxrig_tooling.wording.text import quoted
 
 DEFAULT_ORDER = "CDAB"
 """Kepware's "first word low"."""
@@ -55,7 +56,7 @@ def read_kepware(data: bytes, options: Options, problems: Problems) -> list[List
     head = [cell.text for cell in rows[0]]
     missing = [name for name in REQUIRED if name not in head]
     if missing:
-        problems.error(rows[0][0].at, f"this is no export of Kepware: there is no column {missing[0]!r}")
+        problems.error(rows[0][0].at, f"this is not an export of Kepware: there is no column {missing[0]!r}")
         return []
     device = ListedDevice("plc", options.link, options.unit_id)
     writable = 0
@@ -104,7 +105,7 @@ class _RowReader:
                 tag.every_ms = reading.duration_of(self._text("Scan Rate"))
         except LocalError as exc:
             cell = self._cells.get(exc.fields.get("column", ""))
-            message = f"{short(name)} is left out: {exc}"
+            message = f"{quoted(name)} is left out: {exc}"
             self._problems.error(cell.at if cell else self._at, message, exc.fields.get("hint", ""))
             return None
         tag.unit = self._text("Eng Units") or self._text("Engineering Units")
@@ -120,7 +121,7 @@ class _RowReader:
         is_text = _TEXT.fullmatch(text)
         reference = is_text[1] if is_text else text
         if not re.fullmatch(rf"{REFERENCE}(\.\d{{1,2}})?", reference):
-            raise LocalError(f"{text!r} is no Modbus address", column="Address")
+            raise LocalError(f"{text!r} is not a Modbus address", column="Address")
         try:
             table, address, bit = reading.address_of(reference, Options())
         except LocalError as exc:
@@ -180,7 +181,7 @@ class _RowReader:
     def _tell_of_clamps(self, tag: TagEntry) -> None:
         for column in ("Clamp Low", "Clamp High"):
             if self._text(column) in ("1", "True", "true"):
-                message = f"{short(tag.name)} is not clamped: {column} is not taken over, its limits become the range"
+                message = f"{quoted(tag.name)} is not clamped: {column} is not taken over, its limits become the range"
                 self._problems.warning(self._cells[column].at, message)
 
     @property

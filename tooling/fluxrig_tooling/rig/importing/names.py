@@ -7,7 +7,7 @@ import unicodedata
 
 from fluxrig_tooling.rig.importing.model import ListedDevice
 from fluxrig_tooling.rig.problems import Location, Problems
-from fluxrig_tooling.rig.table import short
+from fluxrig_tooling.wording.text import quoted
 
 MAX_LENGTH = 100
 
@@ -21,17 +21,17 @@ def settle_names(device: ListedDevice, problems: Problems) -> None:
     kept = []
     for tag in device.tags:
         if tag.name in first:
-            message = f"there is a second tag called {short(tag.name)}, the first is at {first[tag.name]}"
+            message = f"there is a second tag called {quoted(tag.name)}, the first is at {first[tag.name]}"
             problems.error(tag.at, message, "rename one of them")
             continue
         first[tag.name] = tag.at
         name = valid_name(tag.name)
         if not name:
-            problems.error(tag.at, f"{short(tag.name)} has no letter or digit that a tag's name could have")
+            problems.error(tag.at, f"{quoted(tag.name)} has no letter or digit that a tag's name could have")
             continue
         if name != tag.name:
             name = _free(name, taken)
-            problems.warning(tag.at, f"the tag {short(tag.name)} becomes {name!r}")
+            problems.warning(tag.at, f"the tag {quoted(tag.name)} becomes {name!r}")
             taken.add(name)
         tag.name = name
         kept.append(tag)

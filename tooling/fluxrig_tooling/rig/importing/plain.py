@@ -13,7 +13,8 @@ from fluxrig_tooling.rig.importing import reading
 from fluxrig_tooling.rig.importing.model import WIDE, ListedDevice, Options, TagEntry
 from fluxrig_tooling.rig.nodes import Scalar
 from fluxrig_tooling.rig.problems import Location, Problems
-from fluxrig_tooling.rig.table import CsvRow, read_rows, short
+from fluxrig_tooling.rig.table import CsvRow, read_rows
+from fluxrig_tooling.wording.text import quoted
 
 _HEADINGS = {
     "name": ("name", "tag", "tagname", "signal", "variable", "point", "symbol"),
@@ -52,7 +53,7 @@ def read_plain(data: bytes, options: Options, problems: Problems) -> list[Listed
         reader = _RowReader({column: row[index] for column, index in columns.items() if index < len(row)}, problems)
         for cell in row[len(rows[0]) :]:
             if cell.text:
-                problems.warning(cell.at, f"{short(cell.text)} stands beyond the last column, and is not taken over")
+                problems.warning(cell.at, f"{quoted(cell.text)} stands beyond the last column, and is not taken over")
         tag, unit_id = reader.tag(row[0].at, options)
         if tag:
             device = devices.setdefault(unit_id, ListedDevice("plc", options.link, unit_id))
@@ -72,9 +73,9 @@ def _columns(head: CsvRow, problems: Problems) -> dict[str, int] | None:
     for index, cell in enumerate(head):
         column = _COLUMN_OF.get(_folded(cell))
         if column is None and cell.text:
-            problems.warning(cell.at, f"the column {short(cell.text)} is not known, and not taken over")
+            problems.warning(cell.at, f"the column {quoted(cell.text)} is not known, and not taken over")
         elif column in columns:
-            problems.warning(cell.at, f"{short(cell.text)} is a second column for the {column}, and not taken over")
+            problems.warning(cell.at, f"{quoted(cell.text)} is a second column for the {column}, and not taken over")
         elif column:
             columns[column] = index
     missing = [column for column in REQUIRED if column not in columns]
@@ -101,12 +102,12 @@ class _RowReader:
         table = self._read("table", reading.table_of, "")
         known = Options(base=options.base, table=table or options.table)
         if not self._text("address"):
-            self._problems.error(at, f"the tag {short(name)} has no address, and is left out")
+            self._problems.error(at, f"the tag {quoted(name)} has no address, and is left out")
             return None, 0
         found, address, bit = self._read("address", lambda text: reading.address_of(text, known), ("hr", 0, None))
         tag = TagEntry(name, self._cells["name"].at, found, address, bit=bit)
         if table and found != table and self._sound:
-            self._refuse("table", f"the address of {short(name)} is in table {found}, and not in {table}")
+            self._refuse("table", f"the address of {quoted(name)} is in table {found}, and not in {table}")
         tag.type = self._read("type", reading.type_of, "")
         if "bit" in self._cells and self._text("bit"):
             tag.bit = self._read("bit", lambda text: reading.integer_of(text, 0, 15), None)
@@ -126,7 +127,7 @@ class _RowReader:
     def _order(self, tag: TagEntry, options: Options) -> str:
         given = self._read("order", reading.order_of, "") if self._text("order").upper() not in ("AB", "BA") else ""
         if self._text("order").upper() == "BA":
-            self._refuse("order", f"{short(tag.name)}: a single register with its bytes swapped is not supported")
+            self._refuse("order", f"{quoted(tag.name)}: a single register with its bytes swapped is not supported")
         return (given or options.order) if tag.type in WIDE else ""
 
     def _read_range(self, tag: TagEntry) -> None:
@@ -135,11 +136,11 @@ class _RowReader:
             return
         cell = self._cells["max" if low is None else "min"]
         if low is None or high is None:
-            self._problems.warning(cell.at, f"the range of {short(tag.name)} lacks an end, and is not taken over")
+            self._problems.warning(cell.at, f"the range of {quoted(tag.name)} lacks an end, and is not taken over")
         elif low >= high:
-            self._problems.warning(cell.at, f"the range of {short(tag.name)} is empty, and is not taken over")
+            self._problems.warning(cell.at, f"the range of {quoted(tag.name)} is empty, and is not taken over")
         elif tag.type == "bool" or tag.table in BIT_TABLES or tag.bit is not None:
-            self._problems.warning(cell.at, f"{short(tag.name)} is a bool: its range is not taken over")
+            self._problems.warning(cell.at, f"{quoted(tag.name)} is a bool: its range is not taken over")
         else:
             tag.range = (low, high)
 

@@ -17,7 +17,8 @@ from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID
 from fluxrig_tooling.rig.importing import reading
 from fluxrig_tooling.rig.importing.model import WIDE, ListedDevice, Options, TagEntry
 from fluxrig_tooling.rig.problems import WHOLE_FILE, Location, Problems
-from fluxrig_tooling.rig.table import MAX_SIZE, short
+from fluxrig_tooling.rig.table import MAX_SIZE
+from fluxrig_tooling.wording.text import quoted
 
 _LISTS = {"discrete_inputs": "di", "coils": "co", "holding_registers": "hr", "input_registers": "ir"}
 _REGISTERS = {"coil": "co", "discrete": "di", "holding": "hr", "input": "ir"}
@@ -41,7 +42,7 @@ def read_telegraf(data: bytes, options: Options, problems: Problems) -> list[Lis
     except (ValueError, RecursionError) as exc:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(exc))
         at = Location(int(place[1]), int(place[2])) if place else WHOLE_FILE
-        problems.error(at, f"this is no TOML: {str(exc).splitlines()[0][:100]}")
+        problems.error(at, f"this is not TOML: {str(exc).splitlines()[0][:100]}")
         return []
     inputs = _table(_table(document, "inputs"), "modbus", default=[])
     agent = _table(document, "agent")
@@ -102,10 +103,10 @@ class _Reader:
             return
         try:
             if type(unit_id) is not int or not 0 <= unit_id <= MAX_TCP_UNIT_ID:
-                raise LocalError(f"its slave_id {unit_id!r} is no number from 0 to {MAX_TCP_UNIT_ID}")
+                raise LocalError(f"its slave_id {unit_id!r} is not a number from 0 to {MAX_TCP_UNIT_ID}")
             tag = self._tag(entry, name, at, table, str(kind).upper(), str(order).upper())
         except LocalError as exc:
-            self._problems.error(at, f"{short(name)} is left out: {exc}", exc.fields.get("hint", ""))
+            self._problems.error(at, f"{quoted(name)} is left out: {exc}", exc.fields.get("hint", ""))
             return
         device_name, link, every_ms, settings = self._settings
         key = (self._section, unit_id)
@@ -138,7 +139,7 @@ class _Reader:
             raise LocalError("a single register with its bytes swapped is not supported")
         scale = entry.get("scale", 1)
         if isinstance(scale, bool) or not isinstance(scale, int | float):
-            raise LocalError(f"its scale {scale!r} is no number")
+            raise LocalError(f"its scale {scale!r} is not a number")
         tag.scale = reading.number_of(str(scale)) if tag.type != "string" and tag.bit is None else Fraction(1)
         return tag
 
@@ -154,14 +155,14 @@ class _Reader:
                 settings[key] = str(value if type(value) is int else usual)
             settings["parity"] = _PARITY.get(str(section.get("parity", "N")).upper()[:1], "none")
             if section.get("data_bits", 8) != 8:
-                self._problems.warning(at, f"{short(name)}: data_bits are always 8 here")
+                self._problems.warning(at, f"{quoted(name)}: data_bits are always 8 here")
             return "serial://" + controller.removeprefix("file://"), settings
         if "ASCII" in mode:
-            self._problems.warning(at, f"{short(name)}: Modbus ASCII is not supported, and becomes Modbus/TCP")
+            self._problems.warning(at, f"{quoted(name)}: Modbus ASCII is not supported, and becomes Modbus/TCP")
         if re.fullmatch(r"tcp://[^/\s]+", controller):
             return ("rtu+" if mode == "RTUOVERTCP" else "") + controller, {}
         if controller:
-            self._problems.warning(at, f"{short(name)}: the controller {short(controller)} is not supported")
+            self._problems.warning(at, f"{quoted(name)}: the controller {quoted(controller)} is not supported")
         return self._options.link, {}
 
     def _interval(self, interval: Any) -> int:
