@@ -279,3 +279,19 @@ async def test_what_a_crash_left_is_said_and_journalled():
     assert notes(again.medium(), "recovered")[0][1]["dropped_bytes"] == 5
     assert again.medium().last == 5
     await again.stop()
+
+
+async def test_a_rack_says_that_its_archive_is_of_a_machine_with_another_name():
+    bench = await Bench().start()
+    bench.send(2)
+    await bench.stop()
+    compiled = dict(
+        chain(gear("a", "source"), correlator(), gear("s", "sink"), archive=settings()), machine="machine-2"
+    )
+    bench = await Bench(MemoryVolume(bench.volume.files), compiled=compiled).start()
+    (said,) = [text for text in bench.said("warning") if "machine" in text]
+    assert "'machine-1'" in said and "'machine-2'" in said and "position 3" in said
+    await bench.stop()
+    bench = await Bench(MemoryVolume(bench.volume.files)).start()
+    assert not [text for text in bench.said("warning") if "machine" in text], "nothing was written under that name"
+    await bench.stop()

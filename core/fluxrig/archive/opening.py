@@ -20,6 +20,9 @@ async def open_journal(journal, limits, settings: dict, cursor_ids: list, note, 
         )
         limits.max_bytes = most
     journal.segment_bytes = settings["segment_bytes"] or _segment_bytes(limits.max_bytes)
+    if recovery.machine not in ("", journal.machine):
+        text = f"this archive is of machine {recovery.machine!r}: from position {journal.durable + 1} on it is of"
+        log("warning", f"{text} {journal.machine!r}, as the rig says now")
     for text in recovery.notes:
         log("warning", text)
     if recovery.notes:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Recovery:
     """What a journal held when it was opened.
 
-    journal   its id; b"" for a new one
+    journal   its id; b"" for a new one; machine: id of the one that wrote the last segment, "" where nobody knows
     position  of the last message; head: of the chain there; time: Unix ns of the last link
     segments  `Segment`s, oldest first
     before    `Tail` of the segment before the last one, as the header of that says
@@ -26,6 +26,7 @@ class Recovery:
 
     def __init__(self):
         self.journal = b""
+        self.machine = ""
         self.position = 0
         self.head = NO_HEAD
         self.time = 0
@@ -126,6 +127,7 @@ async def _is_end(volume, found: Recovery) -> bool:
     found.position, found.head, found.time = scan.position, scan.head, scan.time
     found.kept, found.dropped = scan.loose, found.dropped + scan.torn
     if scan.header is not None:
+        found.machine = scan.header.machine
         found.before = Tail(scan.header.previous, scan.header.previous_end, scan.header.previous_head)
     for each in scan.damage:
         lost = f"positions {each.before + 1} to {each.after - 1} cannot be trusted"

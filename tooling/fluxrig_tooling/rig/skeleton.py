@@ -63,7 +63,8 @@ RACK = _table(
     name=_described(_NAME, "The name of the rack.", examples=["line-1"]),
     board=_described({"type": "string"}, "The hardware, one of the boards known.", examples=["RASPBERRY_PI"]),
     machine=_described(
-        {"type": "string", "minLength": 1}, "The machine id in every message; the rack's name by default."
+        {"type": "string", "minLength": 1, "maxLength": 200},
+        "The machine id in every message; the rack's name by default.",
     ),
     uns=_UNS,
     doc=_DOC,
