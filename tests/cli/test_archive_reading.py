@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import signal
+import stat
 import subprocess
 import threading
 from datetime import UTC, datetime
@@ -250,6 +252,53 @@ def test_an_export_is_there_whole_or_not_at_all(folder: Path, tmp_path: Path):
     assert output.read_text().startswith("time,position")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "out.csv"]
     assert "--format" in archive("export", folder, "-o", tmp_path / "out", exit_code=2).stderr
+
+
+def test_an_export_replaces_nothing_but_files(folder: Path, tmp_path: Path):
+    pipe, held = tmp_path / "pipe", tmp_path / "folder.csv"
+    os.mkfifo(pipe)
+    held.mkdir()
+    for target in (pipe, tmp_path / "to-pipe"):
+        if target != pipe:
+            target.symlink_to(pipe)
+        error = archive("export", folder, "--format", "csv", "--force", "-o", target, exit_code=1).stderr
+        assert f"{target} is a pipe: write to standard output with -o -" in error
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert f"{held} is a folder" in archive("export", folder, "--force", "-o", held, exit_code=1).stderr
+    loop = tmp_path / "loop.csv"
+    loop.symlink_to(loop)
+    assert "link to itself" in archive("export", folder, "--force", "-o", loop, exit_code=1).stderr
+    assert loop.is_symlink()
+
+
+def test_an_export_goes_to_what_a_link_points_to(folder: Path, tmp_path: Path):
+    real, link = tmp_path / "shelf" / "real.csv", tmp_path / "link.csv"
+    real.parent.mkdir()
+    link.symlink_to(real)
+    archive("export", folder, "-o", link)
+    assert link.is_symlink() and real.read_text().startswith("time,position")
+    assert "--force" in archive("export", folder, "-o", link, exit_code=1).stderr
+    real.write_text("old")
+    archive("export", folder, "-o", link, "--force")
+    assert link.is_symlink() and real.read_text().startswith("time,position")
+    assert [path.name for path in real.parent.iterdir()] == ["real.csv"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals):
+    folder = filled(40_000, group=1000, segment=20_000).write(tmp_path / "archive")
+    output = tmp_path / "out" / "big.csv"
+    output.parent.mkdir()
+    process = subprocess.Popen([FLUXRIG, "archive", "export", str(folder), "-o", str(output)], stderr=subprocess.PIPE)
+    try:
+        while not list(output.parent.iterdir()):
+            assert process.poll() is None
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == (1 if number == signal.SIGINT else -number)
+    assert not list(output.parent.iterdir())
 
 
 def test_parquet_without_pyarrow_says_what_to_install(folder: Path, tmp_path: Path):

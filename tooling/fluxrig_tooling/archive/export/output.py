@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 import os
+import signal
+import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import BinaryIO
 
 from fluxrig.errors import LocalError
 
 STDOUT = "-"
+
+_STREAM = "write to standard output with -o -, and redirect it"
+_KINDS = {
+    stat.S_IFDIR: ("folder", "name a file in it"),
+    stat.S_IFCHR: ("device", _STREAM),
+    stat.S_IFBLK: ("device", _STREAM),
+    stat.S_IFIFO: ("pipe", _STREAM),
+    stat.S_IFSOCK: ("socket", _STREAM),
+    stat.S_IFLNK: ("link to itself", "name another file"),
+}
+_SIGNALS = [number for number in (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")) if number is not None]
+
+
+def target_of(path: str) -> Path:
+    """The file that `path` stands for, links followed. LocalError when that is there and not a regular file: only a
+    file may be replaced."""
+    try:
+        kind = stat.S_IFMT(Path(path).stat().st_mode)
+    except FileNotFoundError:
+        kind = stat.S_IFREG  # there is nothing yet
+    except OSError as exc:
+        if not Path(path).is_symlink():
+            raise LocalError(f"{path} cannot be written: {exc.strerror}") from exc
+        kind = stat.S_IFLNK
+    if kind != stat.S_IFREG:
+        what, instead = _KINDS.get(kind, ("special file", _STREAM))
+        raise LocalError(f"{path} is a {what}: {instead}")
+    return Path(os.path.realpath(path))
 
 
 @contextmanager
@@ -25,21 +57,45 @@ def output(path: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    target = Path(path)
+    target = target_of(path)
     try:
-        descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent or ".")
+        descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as exc:
         raise LocalError(f"{path} cannot be written: {exc.strerror}") from exc
     try:
-        with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(beside).chmod(0o666 & ~umask)  # as any file that is made, not for the owner alone
-        Path(beside).replace(target)
+        with _removed_when_ended(Path(beside)):
+            with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(beside).chmod(0o666 & ~umask)  # as any file that is made, not for the owner alone
+            Path(beside).replace(target)
     except OSError as exc:
         raise LocalError(f"{path} cannot be written: {exc.strerror}") from exc
     finally:
         Path(beside).unlink(missing_ok=True)
+
+
+@contextmanager
+def _removed_when_ended(beside: Path) -> Iterator[None]:
+    """Remove the file when a signal ends the process, which no `finally` sees. Ctrl-C is an exception anyway."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        beside.unlink(missing_ok=True)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+    for number in _SIGNALS:
+        if signal.getsignal(number) == signal.SIG_DFL:  # what nohup ignores stays ignored
+            before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

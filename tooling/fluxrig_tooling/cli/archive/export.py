@@ -59,14 +59,17 @@ def command(
       fluxrig archive export archive --from 2026-11-25 -o november.parquet
     """
     from fluxrig.errors import LocalError
-    from fluxrig_tooling.archive.export.output import STDOUT
+    from fluxrig_tooling.archive.export.output import STDOUT, target_of
 
     chosen = format_name or _format_of(output)
     target = output or f"archive.{chosen}"
     if target == STDOUT and as_json:
         raise click.UsageError("standard output takes the export or the report of --json, not both")
-    if target != STDOUT and Path(target).exists() and not force:
-        raise refused(f"{target} exists: name another file with -o, or replace it with --force", as_json)
+    try:
+        if target != STDOUT and target_of(target).exists() and not force:
+            raise LocalError(f"{target} exists: name another file with -o, or replace it with --force")
+    except LocalError as exc:
+        raise refused(str(exc), as_json) from exc
     archive = opened(folder, as_json)
     started = time.monotonic()
     try:
