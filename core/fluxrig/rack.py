@@ -87,7 +87,7 @@ class Rack:
             self._started.append(station)
         self.schedule.start()
         self.supervisor.start()
-        self.host.log("info", self.name, f"running {len(self.stations)} gears")
+        self.host.log("info", self.name, "running")
 
     async def stop(self) -> None:
         """Drain every Gear, sources first; then end the tasks and release everything."""

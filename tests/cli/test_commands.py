@@ -162,6 +162,29 @@ def test_run_reads_real_registers_and_reports(plant: Plant, tmp_path: Path):
     assert stats["gears"]["edge"]["held_back"] > 0
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_the_archive_did_not_take_is_a_negative_answer(as_json: bool, plant: Plant, tmp_path: Path):
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "archive").touch()  # where the folder of the archive is to be
+    options = ["--json"] * as_json
+    result = fluxrig("rig", "run", plant.rig(tmp_path), "--seconds", "2", "--state", state, *options)
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("Error: ") and last.endswith(" lost for good: not archived, see above for why")
+    count = int(last.split()[1])
+    assert count > 5
+    if as_json:
+        assert json.loads(result.stdout)["archive"]["lost"] == count
+
+
+def test_watch_shows_nothing_of_a_rig_that_does_not_start(plant: Plant, tmp_path: Path):
+    rig = plant.rig(tmp_path)
+    rig.write_text(rig.read_text().replace("config: {broker:", "config: {user: rig, password: 'secret:pw', broker:"))
+    result = fluxrig("rig", "run", rig, "--seconds", "1", "--watch", "--state", tmp_path / "state")
+    assert (result.returncode, result.stdout) == (1, "")
+
+
 def test_watch_shows_every_tag(plant: Plant, tmp_path: Path):
     result = fluxrig(
         "rig", "run", plant.rig(tmp_path), "--seconds", "2", "--watch", "--state", tmp_path / "state", COLUMNS="80"
@@ -170,6 +193,8 @@ def test_watch_shows_every_tag(plant: Plant, tmp_path: Path):
     for tag in ("pressure", "oil_temp", "motor_running", "state"):
         assert f" {tag} " in result.stdout
     assert "good" in result.stdout
+    assert result.stdout.endswith("┘\n")
+    assert ": running\n" in result.stderr
     assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
 
 
@@ -261,6 +286,22 @@ def test_graph_is_a_mermaid_flowchart():
     assert result.stdout.startswith("flowchart")
     for gear in ("plc", "edge", "uns"):
         assert gear in result.stdout
+
+
+def test_a_graph_can_be_read_by_programs_too(unarchived: Path):
+    drawn = document("rig", "graph", unarchived)
+    assert drawn["racks"] == [{"name": "line-1", "board": "GENERIC"}]
+    assert {"name": "archive", "type": "correlator", "rack": "line-1"} in drawn["gears"]
+    assert {"from": "plc.out", "to": "archive.in", "lane": "hot"} in drawn["wires"]
+    assert [each["gear"] for each in drawn["inserted"]] == ["archive"]
+    assert len(fluxrig("rig", "graph", unarchived).stdout.splitlines()) > len(drawn["gears"]) + len(drawn["wires"])
+
+
+def test_a_state_folder_that_cannot_be_one_is_wrong_usage(tmp_path: Path):
+    for state in ("/dev/null", "/dev/null/in"):
+        result = fluxrig("rig", "run", EXAMPLES / "press.yaml", "--state", state)
+        assert result.returncode == 2
+        assert "/dev/null" in result.stderr and "folder" in result.stderr
 
 
 def test_schema_is_a_json_schema_that_accepts_the_examples():

@@ -90,7 +90,7 @@ def test_a_compiled_rig_runs_for_its_time_and_reports(tmp_path: Path):
     stats = json.loads(result.stdout.splitlines()[-1])
     assert stats["gears"]["b"]["in"] >= 40
     assert stats["tickers"]["a.count"]["ticks"] == stats["gears"]["b"]["in"]
-    assert "info bench: running 2 gears" in result.stderr
+    assert "info bench: running\n" in result.stderr
 
 
 def test_without_umqtt_the_error_names_the_fix(tmp_path: Path):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fluxrig_tooling.cli.terminal import paragraph
+from fluxrig_tooling.cli.terminal import paragraph, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,7 +127,7 @@ def loaded(path: Path, as_json: bool = False, infos: bool = True) -> RigModel:
     model, problems = load(path)
     for problem in problems:
         if infos or problem.severity != INFO:
-            click.echo(str(problem), err=True)
+            say(str(problem), err=True)
     if model is None:
         raise refused(f"{path} has errors, see above", as_json, [problem.as_dict() for problem in problems])
     return model

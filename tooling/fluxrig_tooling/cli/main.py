@@ -13,7 +13,7 @@ import click
 import fluxrig
 from fluxrig_tooling.cli.lazy import LazyGroup
 from fluxrig_tooling.cli.output import remembering
-from fluxrig_tooling.cli.terminal import WIDTH
+from fluxrig_tooling.cli.terminal import WIDTH, fitted
 
 COMMANDS = {
     "archive": ("fluxrig_tooling.cli.archive", "Verify, read and export what a Rack has archived."),
@@ -29,6 +29,14 @@ COMMANDS = {
 
 class Program(LazyGroup):
     """The whole of it: what cannot be written to standard output ends it with an error, as what cannot be read does."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as exc:
+            shown: Any = exc  # whose message click declares as final
+            shown.message = fitted(exc.message, sys.stderr, taken=len("Error: "))
+            raise
 
     def main(self, *arguments: Any, **keywords: Any) -> Any:
         output = remembering()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fluxrig_tooling.cli.common import folder_option, json_option, print_glossary, print_json, refused, with_hint
-from fluxrig_tooling.cli.terminal import WIDTH, paragraph
+from fluxrig_tooling.cli.terminal import WIDTH, paragraph, say
 from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.wording.text import counted, cut
 
@@ -41,7 +41,7 @@ def list_(folder: Path, as_json: bool) -> None:
     profiles = Profiles(folder)
     found, broken = _readable(profiles)
     for message in broken:
-        click.echo(message, err=True)
+        say(message, err=True)
     if as_json:
         print_json([_summary(each) for each in found])
     else:
@@ -140,7 +140,7 @@ def _values(profile: Profile, as_json: bool) -> tuple[dict[str, Any], dict[str, 
 
 def _not_valid(name: str, problems: Any, as_json: bool) -> click.ClickException:
     for problem in problems:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     return refused(f"the profile {name!r} has errors", as_json, [problem.as_dict() for problem in problems])
 
 

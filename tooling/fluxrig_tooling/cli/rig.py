@@ -11,6 +11,7 @@ import click
 
 from fluxrig_tooling.cli.common import (
     FLUX_SUFFIX,
+    FOLDER,
     RIG_FILE,
     SECONDS,
     compiled,
@@ -24,6 +25,7 @@ from fluxrig_tooling.cli.common import (
 )
 from fluxrig_tooling.cli.rig_new import command as new_command
 from fluxrig_tooling.cli.rig_plan import command as plan_command
+from fluxrig_tooling.cli.terminal import say
 from fluxrig_tooling.wording.text import counted
 
 if TYPE_CHECKING:
@@ -65,13 +67,13 @@ def check(rig: Path, as_json: bool) -> None:
         print_json(document | {"inserted": _inserted(model) if model else []})
     else:
         for problem in problems:
-            click.echo(str(problem))
+            say(str(problem))
         if model:
             gears = counted(len(model.gears), "gear")
             if model.insertions:
                 gears += f" ({len(model.insertions)} inserted)"
             parts = (counted(len(model.racks), "rack"), gears, counted(len(model.wires), "wire"))
-            click.echo(f"{rig}: ok: {', '.join(parts)}" + (f"; {counted(warnings, 'warning')}" if warnings else ""))
+            say(f"{rig}: ok: {', '.join(parts)}" + (f"; {counted(warnings, 'warning')}" if warnings else ""))
         else:
             click.echo(f"{rig}: {counted(errors, 'error')}")
     if errors:
@@ -111,7 +113,7 @@ def compile_(rig: Path, rack: str | None, output: Path | None, as_json: bool) ->
 
         click.echo(f"{target}: {len(flux)} bytes for rack {name}")
         for line in summary(model, name):
-            click.echo(f"    {line}")
+            say(f"    {line}")
 
 
 @command.command(short_help="Run a rig on this machine.")
@@ -119,32 +121,36 @@ def compile_(rig: Path, rack: str | None, output: Path | None, as_json: bool) ->
 @rack_option
 @click.option("--seconds", type=SECONDS, help="End by itself after this time.")
 @click.option("--watch", is_flag=True, help="Show the values as a live table.")
-@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Folder for secrets and files.")
+@click.option("--state", type=FOLDER, metavar="DIR", help="Secrets, archive and files; ~/.config/fluxrig/RACK.")
 @json_option
 def run(rig: Path, rack: str | None, seconds: float | None, watch: bool, state: Path | None, as_json: bool) -> None:
     """Run RIG (a rig file, or a compiled .flux) as a Rack on this machine.
 
     Ctrl-C or SIGTERM drains the gears and ends it; a second one ends it at once. With --json the Rack's statistics are
-    printed at the end.
+    printed at the end. Exits 1 when its archive has lost messages, or did not take them.
 
     \b
     Example:
       fluxrig rig run press.yaml --seconds 10 --watch
     """
     from fluxrig.errors import FluxError
-    from fluxrig_ports.cpython.host import CPythonHost
     from fluxrig_ports.cpython.loop import run as run_loop
+    from fluxrig_tooling.cli.host import TerminalHost
 
     if watch and as_json:
         raise click.UsageError("--watch and --json exclude each other")
     rig_data = compiled(rig, rack, as_json)
-    host = CPythonHost(state or Path(click.get_app_dir("fluxrig")) / rig_data["rack"], lines_to_stderr=as_json)
+    host = TerminalHost(state or Path(click.get_app_dir("fluxrig")) / rig_data["rack"], lines_to_stderr=as_json)
     try:
         stats = run_loop(_run(rig_data, host, seconds, watch))
     except FluxError as exc:
         raise refused(str(exc), as_json) from exc
     if as_json:
         print_json(stats)
+    archive = stats.get("archive", {"lost": 0, "refused": 0})
+    lost = archive["lost"] + archive["refused"]
+    if lost:
+        raise click.ClickException(f"{counted(lost, 'message')} lost for good: not archived, see above for why")
 
 
 async def _run(rig: dict[str, Any], host: Any, seconds: float | None, watch: bool) -> dict[str, Any]:
@@ -162,8 +168,9 @@ async def _run(rig: dict[str, Any], host: Any, seconds: float | None, watch: boo
 
 @command.command(short_help="Draw a rig as a Mermaid flowchart.")
 @click.argument("rig", type=RIG_FILE)
-def graph(rig: Path) -> None:
-    """Draw RIG as a Mermaid flowchart.
+@json_option
+def graph(rig: Path, as_json: bool) -> None:
+    """Draw RIG as a Mermaid flowchart; with --json, its racks, gears and wires.
 
     Gears with a dashed frame are not in the file: the compiler inserts them.
 
@@ -173,7 +180,11 @@ def graph(rig: Path) -> None:
     """
     from fluxrig_tooling.rig import mermaid
 
-    click.echo(mermaid(loaded(rig, infos=False)))
+    model = loaded(rig, as_json, infos=False)
+    if as_json:
+        print_json(_drawn(model))
+    else:
+        click.echo(mermaid(model))
 
 
 @command.command(short_help="Print the JSON Schema of rig files.")
@@ -189,6 +200,19 @@ def schema() -> None:
     from fluxrig_tooling.rig import rig_schema
 
     print_json(rig_schema())
+
+
+def _drawn(model: RigModel) -> dict[str, Any]:
+    """What a drawing shows of a rig."""
+    return {
+        "racks": [{"name": rack.name, "board": rack.board} for rack in model.racks],
+        "gears": [{"name": gear.name, "type": gear.type, "rack": gear.rack} for gear in model.gears],
+        "wires": [
+            {"from": f"{wire.source}.{wire.output}", "to": f"{wire.target}.{wire.input}", "lane": wire.lane}
+            for wire in model.wires
+        ],
+        "inserted": _inserted(model),
+    }
 
 
 def _inserted(model: RigModel, rack: str | None = None) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fluxrig_tooling.cli.common import json_option, print_json, refused
+from fluxrig_tooling.cli.terminal import say
 from fluxrig_tooling.modbus.orders import ORDERS
 from fluxrig_tooling.modbus.tables import TABLES
 from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID
@@ -78,7 +79,7 @@ def command(
     imported = import_tags(data, str(source), gear_name(name or source.stem, "rig"), options, format_name)
     if not as_json:
         for problem in imported.problems:
-            click.echo(str(problem), err=True)
+            say(str(problem), err=True)
     if not imported.text:
         found = [problem.as_dict() for problem in imported.problems]
         raise refused(f"no tag of {source} could be taken over, see above", as_json, found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fluxrig_tooling.cli.common import RIG_FILE, json_option, known_rack, print_json, refuse_compiled, refused
-from fluxrig_tooling.cli.terminal import WIDTH
+from fluxrig_tooling.cli.terminal import WIDTH, say
 from fluxrig_tooling.wording.text import counted, cut
 from fluxrig_tooling.wording.units import duration_text
 
@@ -49,7 +49,7 @@ def command(rig: Path, rack: str | None, as_json: bool) -> None:
     # What there is to know beside mistakes is not about lines.
     problems = [problem for problem in said if problem.severity != INFO]
     for problem in problems:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     # What could not be read would be missing from the lines.
     if model is None or not model.complete or not all(gear.sound for gear in model.gears):
         raise refused(f"{rig} has errors, see above", as_json, [problem.as_dict() for problem in problems])

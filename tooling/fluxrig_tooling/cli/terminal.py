@@ -6,11 +6,13 @@ rich is imported when it is used: most commands print lines alone.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from textwrap import wrap
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 """Columns of a page, and of a table where standard output is not a terminal."""
+
+INDENT = "    "
+"""What stands before a line that goes on, beside its own indentation."""
 
 BAR_WIDTH = 24
 
@@ -37,9 +42,42 @@ def paragraph(text: str, first: str = "", others: str = "") -> str:
     return click.wrap_text(text, WIDTH, first, others)
 
 
+def fitted(text: str, stream: TextIO, taken: int = 0, is_indented: bool = False) -> str:
+    """`text` as messages are written to `stream`: a terminal gets no line that it would break within a word.
+
+    What goes on in the next line is indented there, unless the caller will do that: `is_indented`. `taken`: columns
+    that are used before the text begins.
+    """
+    if not stream.isatty():
+        return text
+    width = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(stream.fileno()).columns or WIDTH
+    if is_indented:
+        width -= len(INDENT)
+    lines = []
+    for line in text.split("\n"):
+        margin = re.match(" *", line)[0]  # type: ignore[index]  # matches always
+        if taken + len(line) > width:
+            others = margin + ("" if is_indented else INDENT)
+            # Paths and options are not broken at their hyphens, and never in the middle.
+            found = wrap(
+                line.lstrip(), width, initial_indent=" " * (taken + len(margin)), subsequent_indent=others,
+                break_long_words=False, break_on_hyphens=False,
+            )  # fmt: skip
+            line = "\n".join([found[0][taken:], *found[1:]])
+        lines.append(line)
+        taken = 0
+    return "\n".join(lines)
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print a message. On a terminal it is `fitted`, elsewhere it stays what it is."""
+    click.echo(fitted(text, sys.stderr if err else sys.stdout), err=err)
+
+
 def print_error(text: str) -> None:
     """An error on standard error, among others: the one that ends a command is an exception."""
-    click.echo(f"{click.style('error:', fg='red')} {text}", err=True)
+    word = "error:"
+    click.echo(f"{click.style(word, fg='red')} {fitted(text, sys.stderr, len(word) + 1)}", err=True)
 
 
 def console(stderr: bool = False) -> Console:

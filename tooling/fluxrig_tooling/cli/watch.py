@@ -5,7 +5,7 @@ The table is fed by a Gear like any other, wired to every source of the rig.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -31,6 +31,9 @@ class Watch(Gear):
     """(gear, tag): (value, quality, Unix ms). Of the class, because the Rack makes its Gears by the names of their
     types, and hands none out: here the table, which is in the same process, finds what the Gear has seen."""
 
+    begin: ClassVar[Callable[[], None]]
+    """Called at the first value: a rig that does not start has no table."""
+
     counters = ("not_shown",)
     not_shown = 0
 
@@ -38,6 +41,8 @@ class Watch(Gear):
         self._names = ctx.config["names"]
 
     def on_in(self, msg: FluxMsg) -> None:
+        if not self.seen:
+            type(self).begin()
         gear = self._names[msg.src_id]
         for tag, value in msg.data.items():
             if (gear, tag) not in self.seen and len(self.seen) >= self.MAX_TAGS:
@@ -62,8 +67,15 @@ def add_watch(rig: dict[str, Any]) -> dict[str, Any]:
 def watching(title: str) -> Iterator[None]:
     """Show the table, until left. It begins empty: what an earlier run in this process saw is forgotten."""
     Watch.seen.clear()
-    with Live(get_renderable=lambda: _table(title), console=console(), refresh_per_second=REFRESH_PER_S):
+    screen = console()
+    live = Live(get_renderable=lambda: _table(title), console=screen, refresh_per_second=REFRESH_PER_S)
+    Watch.begin = live.start
+    try:
         yield
+    finally:
+        live.stop()
+        if Watch.seen and not screen.is_terminal:
+            screen.print()  # ends the last line, which rich leaves open there
 
 
 def _table(title: str) -> Table:

@@ -17,7 +17,7 @@ from fluxrig_tooling.cli.modbus.options import DURATION, Target, line_keys, link
 from fluxrig_tooling.cli.modbus.scanning import ANSWER, LATE, Found, Scan, Setting
 from fluxrig_tooling.cli.modbus.session import run
 from fluxrig_tooling.cli.modbus.snippet import gear_lines
-from fluxrig_tooling.cli.terminal import Bar, console, new_table, progress
+from fluxrig_tooling.cli.terminal import Bar, console, new_table, progress, say
 from fluxrig_tooling.modbus.unit_ids import MAX_TCP_UNIT_ID, SERIAL_UNIT_IDS
 from fluxrig_tooling.wording.text import counted
 
@@ -151,7 +151,7 @@ def _show(link: str, scan: Scan) -> None:
             table.add_row(str(found.unit_id), *[str(found.setting)] * is_serial, detail, who or Text("-", "dim"))
         console().print(table)
     for line in _remarks(link, scan):
-        click.echo(line, err=not scan.found)
+        say(line, err=not scan.found)
     if scan.found:
         best = min(scan.found, key=lambda found: found.how != ANSWER)
         _show_next(link, best, bool(scan.echoes))

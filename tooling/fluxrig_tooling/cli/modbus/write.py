@@ -21,6 +21,7 @@ from fluxrig_tooling.cli.modbus.show import print_exactly
 from fluxrig_tooling.cli.modbus.small_rig import Device, device
 from fluxrig_tooling.cli.modbus.trouble import NO_ANSWER, Trouble
 from fluxrig_tooling.cli.modbus.writing import GOOD, SENT, Job, Outcome
+from fluxrig_tooling.cli.terminal import say
 from fluxrig_tooling.wording.values import FLOAT64, value_text
 
 FUNCTIONS = {
@@ -196,7 +197,7 @@ def _say(job: Job, outcome: Outcome) -> None:
     word = click.style(outcome.result.replace("_", " ") + ":", fg="green" if is_good else "red")
     click.echo(f"{word} {texts[outcome.result]}", err=not is_good)
     if outcome.trouble:
-        click.echo(str(outcome.trouble), err=True)
+        say(str(outcome.trouble), err=True)
 
 
 def _document(target: Target, job: Job, before: list[Any] | Trouble | None, outcome: Outcome) -> dict[str, Any]:
