@@ -155,6 +155,9 @@ class Volume:
     block = 0
     """Bytes of one erase block, where writing whole ones wears the medium least; 0 where that does not matter."""
 
+    allocation_unit = 1
+    """A file takes a multiple of this many bytes, and of a block."""
+
     chunk = 2048
     """Bytes worth reading at once."""
 

@@ -98,9 +98,11 @@ async def test_a_place_that_cannot_be_read_keeps_neither_opening_nor_retention_f
 
 
 async def test_a_disk_of_blocks_is_full_when_its_blocks_are():
-    _, journal = await filled(40, 500, 4096)
-    gone = await removed(journal, Limits(8 * 4096, 0, DROP_OLDEST), 0, 4096)
-    assert len(gone) and len(journal.segments) == 7
+    for block in (0, 4096):
+        volume, journal = await filled(40, 500, block)
+        volume.allocation_unit = 4096
+        gone = await removed(journal, Limits(8 * 4096, 0, DROP_OLDEST), 0, 4096)
+        assert len(gone) and len(journal.segments) == 7
 
 
 async def test_the_last_segment_stays_whatever_the_limits_say():

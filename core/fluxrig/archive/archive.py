@@ -251,6 +251,7 @@ class Archive:
             await self.journal.volume.close()
             raise
         self.is_open = True
+        self._changed.set()
 
     async def _due(self) -> None:
         """Wait until it is time to write."""

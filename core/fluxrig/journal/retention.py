@@ -33,8 +33,8 @@ class Removal:
 
 def used_bytes(journal) -> int:
     """What the segments take on the disk: each begins a block of its own."""
-    block = journal.volume.block or 1
-    return sum([(segment.end + block - 1) // block * block for segment in journal.segments])
+    unit = max(journal.volume.block, journal.volume.allocation_unit)
+    return sum([(segment.end + unit - 1) // unit * unit for segment in journal.segments])
 
 
 def is_full(journal, limits: Limits, coming: int) -> bool:

@@ -79,7 +79,11 @@ class Files:
     def create(self, name: str, reserve: int) -> "Tail":
         tail = Tail(os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), reserve)
         self._tails.add(tail)
-        sync_folder(self.folder)
+        try:
+            sync_folder(self.folder)
+        except OSError:
+            self.end(tail)
+            raise
         return tail
 
     def end(self, tail: "Tail") -> None:

@@ -21,6 +21,7 @@ class FolderVolume(Volume):
     """
 
     chunk = 64 * 1024
+    allocation_unit = 4096
 
     CLOSE_LIMIT_S = 5
     """How long closing waits for a disk that hangs. What it was to do is done once the disk answers; the lock is
