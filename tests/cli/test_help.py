@@ -31,6 +31,7 @@ def test_help_fits_80_columns(path: tuple[str, ...]):
     result = CliRunner().invoke(main, [*path, "--help"], terminal_width=80)
     assert result.exit_code == 0
     assert [line for line in result.output.splitlines() if len(line) > 80] == []
+    assert "..." not in result.output.partition("Commands:")[2], "a line that click has cut"
 
 
 @pytest.mark.parametrize("path", VERBS, ids=" ".join)

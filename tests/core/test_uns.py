@@ -87,7 +87,7 @@ async def test_a_broker_down_at_start_is_retried_with_back_off_and_gets_the_newe
     assert bench.at("acme/site/p")["v"] == 4
     assert bench.uns.pending == 0
     warnings = [text for level, who, text in bench.host.logged if level == "warning"]
-    assert "127.0.0.1:1883" in warnings[0] and "again in 100 ms" in warnings[0]
+    assert warnings[0] == "127.0.0.1:1883: connection refused; again in 100 ms or more"
 
 
 async def test_a_broker_that_dies_in_the_middle_gets_the_whole_state_again():
@@ -149,7 +149,7 @@ async def test_a_broker_that_stops_answering_during_the_drain_loses_no_count():
     await stopping
     assert bench.uns.pending == 2
     assert bench.broker.sessions == [], "closed in order"
-    assert any("2 topics not published" in text for _, _, text in bench.host.logged)
+    assert any("topics not published: 2" in text for _, _, text in bench.host.logged)
 
 
 async def test_the_last_will_does_not_claim_a_time():

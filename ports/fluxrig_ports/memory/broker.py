@@ -44,7 +44,7 @@ class MemoryMqtt(Mqtt):
 
     async def connect(self, timeout_ms: int) -> None:
         if not self._broker.up:
-            raise TransientError("connection refused: the broker is down")
+            raise TransientError(f"{self.options['address']}:{self.options['port']}: connection refused")
         self.connected = True
         self._broker.sessions.append(self)
 

@@ -50,7 +50,7 @@ def list_(folder: Path, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@command.command()
+@command.command(short_help="Show what a profile reads, and where that comes from.")
 @click.argument("name", metavar="VENDOR/MODEL")
 @profiles_folder_option
 @json_option

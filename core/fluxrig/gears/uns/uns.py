@@ -211,7 +211,7 @@ class Uns(Gear):
 
     async def stop(self):
         if self._queue:
-            self._ctx.log("warning", f"stopped with {len(self._queue)} topics not published")
+            self._ctx.log("warning", f"stopped; topics not published: {len(self._queue)}")
         try:
             if self._mqtt.connected:
                 await self._say("offline", min(self.FAREWELL_MS, self._config["timeout_ms"]))
@@ -310,7 +310,7 @@ class Uns(Gear):
                     pause = config["reconnect_min_ms"]
                 if str(exc) != said:
                     said = str(exc)
-                    self._ctx.log("warning", f"broker {_where(config['broker'])}: {exc}; again in {pause} ms or more")
+                    self._ctx.log("warning", f"{exc}; again in {pause} ms or more")
                 await self._mqtt.close()
             self._state_out.clear()
             self._moved.set()
