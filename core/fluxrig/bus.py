@@ -85,17 +85,19 @@ class Station:
     (`alive` False). `refused` counts messages that came to a killed Gear.
     """
 
+    # Of the class, so that a Station takes room for them from when they change on.
+    alive = True
+    errors = 0
+    rejected = 0
+    dropped = 0
+    refused = 0
+
     def __init__(self, name: str, gear, on_error: str, log, on_kill=None):
         if on_error not in (REJECT, DROP, KILL):
             raise LocalError(f"gear {name!r}: expected on_error {REJECT}, {DROP} or {KILL}, got {on_error!r}")
         self.name = name
         self.gear = gear
         self.on_error = on_error
-        self.alive = True
-        self.errors = 0
-        self.rejected = 0
-        self.dropped = 0
-        self.refused = 0
         self.inbound: list = []  # Wires, hot and guaranteed
         self.outputs: dict = {}
         self._log = log

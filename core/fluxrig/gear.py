@@ -54,11 +54,10 @@ class Gear:
 
     def out(self, msg: FluxMsg) -> None:
         """The output port `out`: the bus binds its delivery over this method, as it does for every output."""
-        raise LocalError(f"{type(self).__name__} has no output port 'out' in this rig")
+        raise LocalError(f"{type(self).__name__} has no such output port in this rig")
 
-    def err(self, msg: FluxMsg) -> None:
-        """The output port `err`, for messages that could not be handled."""
-        raise LocalError(f"{type(self).__name__} has no output port 'err' in this rig")
+    err = out
+    """The output port `err`, for messages that could not be handled."""
 
 
 class Context:
