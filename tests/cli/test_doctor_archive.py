@@ -1,5 +1,6 @@
 """What `fluxrig doctor` says of the disk that the archive is to lie on."""
 
+import errno
 import fcntl
 import os
 import tempfile
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from fluxrig_ports.cpython.faults import file_error
 from tests.cli.test_commands import document, fluxrig
+from tests.peers.archived import filled
 
 RIG = """
 fluxrig: 1
@@ -80,6 +83,7 @@ def test_an_archive_that_a_running_rack_has(rig: Path, tmp_path: Path):
         os.close(descriptor)
     assert found["result"] == "warning"
     assert "in use" in found["detail"]
+    assert found["fix"] == "the rig runs already"
 
 
 def test_an_archive_that_cannot_be_opened(rig: Path, tmp_path: Path):
@@ -88,5 +92,23 @@ def test_an_archive_that_cannot_be_opened(rig: Path, tmp_path: Path):
     assert finding(rig, tmp_path / "state")["result"] == "failed"
     # And the Rack itself goes on without it, and says so.
     result = fluxrig("rig", "run", rig, "--state", tmp_path / "state", "--seconds", "0.5")
-    assert result.returncode == 0, result.stderr
+    assert result.returncode == 1 and "lost for good" in result.stderr
     assert "WITHOUT being archived" in result.stderr
+
+
+def test_an_archive_that_is_damaged_at_its_end(rig: Path, tmp_path: Path):
+    folder = filled().write(tmp_path / "state" / "archive")
+    assert finding(rig, tmp_path / "state")["result"] == "ok"
+    newest = max(folder.glob("*.seg"))
+    data = bytearray(newest.read_bytes())
+    data[300] ^= 1
+    newest.write_bytes(data)
+    found = finding(rig, tmp_path / "state")
+    assert found["result"] == "warning" and newest.name in found["detail"]
+    assert found["fix"] == f"fluxrig archive verify {folder}"
+
+
+def test_what_belongs_to_another_user(rig: Path, tmp_path: Path):
+    error = file_error(PermissionError(errno.EACCES, "Permission denied"), tmp_path / "state" / "archive", "open")
+    text = str(error)
+    assert tmp_path.owner() in text and "chown" in text and "firewall" not in text

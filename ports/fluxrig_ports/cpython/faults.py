@@ -65,7 +65,20 @@ def line_error(exc: Exception, path: str, was_there: bool) -> FluxError:
 def file_error(exc: OSError, path: object, doing: str) -> FluxError:
     """The FluxError, with field `path`, for a file that failed with `exc` while `doing` something to it."""
     kind = TransientError if exc.errno in _FILES_THAT_MAY_WORK_LATER else LocalError
-    return kind(f"cannot {doing} {path}: {_words(exc)}", path=str(path))
+    words = _words(exc)
+    if exc.errno in (errno.EACCES, errno.EPERM):
+        words = f"not permitted: run as the user to whom it belongs{_owner(path)}, or give it to this one (chown)"
+    return kind(f"cannot {doing} {path}: {words}", path=str(path))
+
+
+def _owner(path: object) -> str:
+    """The name of the user to whom `path`, or the closest folder above it that can be seen, belongs."""
+    for each in (Path(str(path)), *Path(str(path)).parents):
+        try:
+            return f" ({each.owner()})"
+        except (OSError, KeyError, NotImplementedError):
+            continue
+    return ""
 
 
 def _words(exc: Exception) -> str:

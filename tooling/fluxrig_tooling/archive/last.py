@@ -1,4 +1,4 @@
-"""The newest checkpoint of an archive."""
+"""The newest end of an archive: its last checkpoint, and whether its last segment is sound."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from fluxrig.errors import FluxError, LocalError
 from fluxrig_tooling.archive.anchor import Anchor
 from fluxrig_tooling.archive.check import check
-from fluxrig_tooling.archive.findings import CheckTask
+from fluxrig_tooling.archive.findings import CheckTask, Problem
 from fluxrig_tooling.archive.segments import opened, placed, read_header, segments
 
 
@@ -38,3 +38,10 @@ def last_checkpoint(folder: Path) -> Anchor:
                 raise LocalError(f"{each.segment.name}: {exc}") from exc
             return Anchor(header.machine, header.journal, *checked.link)
     raise LocalError(f"nothing is committed in {folder} yet")
+
+
+def last_problem(folder: Path) -> Problem | None:
+    """What is wrong with the newest segment, None when nothing is, or there is none. FluxError as `segments`."""
+    for each in reversed(list(placed(segments(folder)))):
+        return check(CheckTask(each.segment.path, each.segment.first, each.end, each.is_last)).problem
+    return None

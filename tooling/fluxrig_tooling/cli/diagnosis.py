@@ -14,12 +14,16 @@ from typing import Any
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.host import Host
 from fluxrig.rack import Rack
+from fluxrig_tooling.archive.last import last_problem
 from fluxrig_tooling.rig.probe import FAILED, OK, WARNING, Finding, probe
 from fluxrig_tooling.wording.values import rounded_size
 
 DISK_WARNING = 1 << 30
 DISK_FAILED = 100 << 20
 """Free bytes below which a disk gets tight, and below which a Rack has no room at all."""
+
+RUNS_ALREADY = "the rig runs already"
+"""The fix of a finding that is none."""
 
 FORGETTING = ("tmpfs", "ramfs")
 """File systems whose content is gone after a restart of the machine."""
@@ -73,10 +77,19 @@ async def archive(settings: dict[str, Any], host: Host, folder: Path) -> Finding
         free, total = await volume.room()
     except FluxError as exc:
         if exc.fields.get("busy"):
-            return Finding("archive", WARNING, str(exc), "the rig runs already")
-        return Finding("archive", FAILED, str(exc), "repair or replace the disk, or choose another folder: --state DIR")
+            return Finding("archive", WARNING, str(exc), RUNS_ALREADY)
+        detail, _, fix = str(exc).partition(": not permitted: ")
+        if fix:
+            return Finding("archive", FAILED, f"{detail}: not permitted", fix)
+        return Finding("archive", FAILED, detail, "repair or replace the disk, or choose another folder: --state DIR")
     finally:
         await volume.close()
+    try:
+        problem = last_problem(folder / "archive") if used else None
+    except FluxError as exc:
+        return Finding("archive", FAILED, str(exc))
+    if problem is not None:
+        return Finding("archive", WARNING, str(problem), f"fluxrig archive verify {folder / 'archive'}")
     most = settings["max_bytes"] or total // 4
     detail = f"holds {rounded_size(used)} of {rounded_size(most)} at most; {rounded_size(free)} are free"
     if free + used < most:

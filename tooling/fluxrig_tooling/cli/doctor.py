@@ -28,7 +28,7 @@ def command(rig: Path, rack: str | None, state: Path | None, as_json: bool) -> N
     """
     from fluxrig_ports.cpython.host import CPythonHost
     from fluxrig_ports.cpython.loop import run
-    from fluxrig_tooling.cli.diagnosis import diagnose
+    from fluxrig_tooling.cli.diagnosis import RUNS_ALREADY, diagnose
 
     data = compiled(rig, rack, as_json)
     state_dir = state or Path(click.get_app_dir("fluxrig")) / data["rack"]
@@ -42,6 +42,9 @@ def command(rig: Path, rack: str | None, state: Path | None, as_json: bool) -> N
             click.echo(f"{label} {finding.check}: {finding.detail}")
             if finding.fix:
                 click.echo(f"{'':<8} fix: {finding.fix}")
-        click.echo(f"{len(failed)} of {len(findings)} checks failed" if failed else "this machine can run the rig")
+        verdict = "this machine can run the rig"
+        if any(finding.fix == RUNS_ALREADY for finding in findings):
+            verdict = "the rig runs on this machine already"
+        click.echo(f"{len(failed)} of {len(findings)} checks failed" if failed else verdict)
     if failed:
         raise SystemExit(1)

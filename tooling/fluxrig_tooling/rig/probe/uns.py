@@ -26,7 +26,7 @@ async def _session(check: str, broker: dict[str, Any], host: Host) -> Finding:
             try:
                 options[key] = host.secret(secret["secret"])
             except LocalError:
-                return Finding(check, WARNING, f"not tried, because secret {secret['secret']!r} is missing")
+                return Finding(check, WARNING, f"not tried, because secret {secret['secret']!r} cannot be used")
     try:
         session = host.mqtt(options)
         await session.connect(CONNECT_MS)
