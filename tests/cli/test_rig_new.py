@@ -54,6 +54,21 @@ def test_a_list_becomes_a_rig_that_checks(tmp_path: Path, sample: str):
     assert result.stdout.startswith("new.yaml: ")
 
 
+def test_a_link_that_nobody_gave_is_asked_for(tmp_path: Path):
+    (tmp_path / "tags.csv").write_text("name,address,type\nt1,40001,float32\n")
+    new = ("rig", "new", "--from", "tags.csv", "--force")
+    result = fluxrig(*new, folder=tmp_path)
+    assert result.stdout.splitlines() == [
+        "rig.yaml: 1 tag of tags.csv (plain)",
+        "set its link: tcp://192.0.2.1 in rig.yaml stands for an address that the list does not have",
+    ]
+    assert (tmp_path / "rig.yaml").read_text().startswith("# 1 tag of tags.csv, ")
+    assert "link" not in fluxrig(*new, "--link", "tcp://10.0.0.5", folder=tmp_path).stdout
+    (tmp_path / "tags.csv").write_text("name,address,type,unit id\nt1,40001,float32,1\nt2,40001,float32,2\n")
+    assert "set the link of 2 devices: " in fluxrig(*new, folder=tmp_path).stdout
+    assert "set its link: tcp://127.0.0.1:5020" in fluxrig("rig", "new", "--force", folder=tmp_path).stdout
+
+
 def test_what_is_left_out_is_said_line_by_line_and_counted(tmp_path: Path):
     result = fluxrig("rig", "new", "--from", SAMPLES / "kepware.csv", folder=tmp_path)
     lines = result.stderr.splitlines()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("auto", "plain", "kepware", "telegraf")
 STARTER = "minimal.yaml"
+STARTER_LINK = "tcp://127.0.0.1:5020"
 
 UNIT_ID = click.IntRange(0, MAX_TCP_UNIT_ID)
 LIST_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -70,6 +71,8 @@ def command(
             print_json({"ok": True, "output": str(output), "tags": 1, "left_out": 0, "problems": []})
         else:
             click.echo(f"{output}: a rig to start with; `fluxrig rig check {output}` says what is wrong with it")
+            if not link:
+                say(f"set its link: {STARTER_LINK} in {output} is this machine")
         return
     options = Options(link, unit_id, None if base is None else int(base), table or "", order or "")
     try:
@@ -88,6 +91,8 @@ def command(
 
 
 def _report(imported: Imported, output: Path, source: Path, as_json: bool) -> None:
+    from fluxrig_tooling.rig.importing.write import PLACEHOLDER_LINK
+
     errors, warnings = imported.problems.errors, imported.problems.warnings
     if as_json:
         print_json(
@@ -102,6 +107,10 @@ def _report(imported: Imported, output: Path, source: Path, as_json: bool) -> No
         )
         return
     click.echo(f"{output}: {counted(imported.tags, 'tag')} of {source} ({imported.format})")
+    missing = sum(not device.link for device in imported.devices)
+    if missing:
+        which = "its link" if len(imported.devices) == 1 else f"the link of {counted(missing, 'device')}"
+        say(f"set {which}: {PLACEHOLDER_LINK} in {output} stands for an address that the list does not have")
     if errors or warnings:
         click.echo(f"{counted(len(errors), 'line')} left out, {counted(len(warnings), 'warning')}: see above", err=True)
 
@@ -109,7 +118,7 @@ def _report(imported: Imported, output: Path, source: Path, as_json: bool) -> No
 def _starter(link: str, name: str) -> str:
     text = (files("fluxrig_tooling.rig") / "examples" / STARTER).read_text(encoding="utf-8")
     text = text.replace("name: minimal", f"name: {name}")
-    return text.replace("tcp://127.0.0.1:5020", link) if link else text
+    return text.replace(STARTER_LINK, link) if link else text
 
 
 def _write(output: Path, text: str, as_json: bool) -> None:

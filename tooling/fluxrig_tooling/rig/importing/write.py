@@ -10,6 +10,7 @@ from fluxrig_tooling.modbus.tables import BIT_TABLES
 from fluxrig_tooling.rig.importing.model import ListedDevice, TagEntry
 from fluxrig_tooling.rig.importing.names import gear_name
 from fluxrig_tooling.rig.yaml_text import scalar
+from fluxrig_tooling.wording.text import counted
 from fluxrig_tooling.wording.units import duration_text
 
 PLACEHOLDER_LINK = "tcp://192.0.2.1"
@@ -64,8 +65,8 @@ class _Writer:
         self._tags: dict[int, TagEntry] = {}
 
     def text(self) -> tuple[str, dict[int, TagEntry]]:
-        count = sum(len(device.tags) for device in self._devices)
-        self._add(f"# {count} tags of {_one_line(self._source)}, made by `fluxrig rig new`. What to look at now:")
+        count = counted(sum(len(device.tags) for device in self._devices), "tag")
+        self._add(f"# {count} of {_one_line(self._source)}, made by `fluxrig rig new`. What to look at now:")
         self._add("# - `link` and `unit_id` of each device; `fluxrig doctor` says whether it can be reached")
         self._add(
             "# - `every`: how often it is polled; `fluxrig rig check` says everything that is wrong with this file"
