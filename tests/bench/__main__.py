@@ -94,9 +94,8 @@ def _markdown(figures: list[Figure]) -> Iterator[str]:
     for figure in figures:
         if figure.goal is not None:
             goal = f"{_sign(figure)} {figure.goal:g}" + ("" if figure.met else ", **missed**")
-            peer = f"{figure.peer}: {figure.peer_value:.3g} {figure.unit}"
             name = f"{figure.area}: {figure.name}"
-            yield f"| {name} | {figure.ours:.3g} {figure.unit} | {peer} | {figure.ratio:.2f} | {goal} |"
+            yield f"| {name} | {figure.ours_text} | {figure.peer_text} | {figure.ratio:.2f} | {goal} |"
 
 
 def _sign(figure: Figure) -> str:
@@ -112,8 +111,8 @@ def _show(figures: list[Figure]) -> None:
         table.add_row(
             figure.area,
             figure.name,
-            f"{figure.ours:.3g} {figure.unit}",
-            f"{figure.peer}: {figure.peer_value:.3g} {figure.unit}",
+            figure.ours_text,
+            figure.peer_text,
             f"{figure.ratio:.2f}",
             "" if figure.goal is None else f"{_sign(figure)} {figure.goal:g}",
             {None: "", True: "yes", False: "NO"}[figure.met],

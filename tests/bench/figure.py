@@ -30,6 +30,14 @@ class Figure:
             return None
         return self.ratio >= self.goal if self.higher_is_better else self.ratio <= self.goal
 
+    @property
+    def ours_text(self) -> str:
+        return _text(self.ours, self.unit)
+
+    @property
+    def peer_text(self) -> str:
+        return f"{self.peer}: {_text(self.peer_value, self.unit)}"
+
     def as_dict(self) -> dict[str, object]:
         return {
             "area": self.area,
@@ -42,3 +50,9 @@ class Figure:
             "goal": self.goal,
             "met": self.met,
         }
+
+
+def _text(value: float, unit: str) -> str:
+    """Three digits, and no powers of ten: 0.118 s, 27.4 us, 1,270 MB/s."""
+    digits = f"{float(f'{value:.3g}'):,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{digits} {unit}"
