@@ -76,17 +76,17 @@ def test_a_rig_file_becomes_read_plans():
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ("every: 0s", "every is at least 1ms"),
+        ("every: 0s", "every: expected at least 1ms, got 0ms"),
         ("groups: {default: {every: 1s}}", "called 'default' already"),
-        ("groups: {slow: {every: 0s}}", "every is at least 1ms"),
-        ("groups: {slow: {every: 1s, phase: 1s}}", "not shorter than its period"),
+        ("groups: {slow: {every: 0s}}", "every: expected at least 1ms, got 0ms"),
+        ("groups: {slow: {every: 1s, phase: 1s}}", "phase: expected less than the period, 1s, got 1s"),
         ("unit_id: 256", "at most 255"),
         ("max_registers: 126", "at most 125"),
         ("max_bits: 0", "at least 1"),
         ("max_registers: 1", "tag 'x' takes 2 registers, and a request reads at most 1 (max_registers)"),
         ("write_queue: 0", "at least 1"),
-        ("expires: 0s", "expires is at least 1ms"),
-        ("retry_refused: 0s", "retry_refused is at least 1ms"),
+        ("expires: 0s", "expires: expected at least 1ms, got 0ms"),
+        ("retry_refused: 0s", "retry_refused: expected at least 1ms, got 0ms"),
     ],
 )
 def test_a_mistake_in_what_is_polled_is_reported(config: str, says: str):

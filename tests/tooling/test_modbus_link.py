@@ -168,7 +168,7 @@ def test_every_option_reaches_the_runtime():
 )
 def test_what_is_no_link(link: str, hint: str):
     found = only_error((link, ""))
-    assert found.message.endswith("is no link")
+    assert found.message.endswith("is not a link")
     assert hint in found.hint
     assert (found.line, found.column) == (5, 1 + len("  - {name: a, type: io_modbus, config: {link: "))
 
@@ -191,12 +191,16 @@ def test_what_is_no_link(link: str, hint: str):
         ("serial://uart0", "stop_bits: 3", "3 is not one of 1 or 2"),
         ("serial://uart0", "parity: mark", "'mark' is not one of even, none or odd"),
         ("tcp://a", "pipeline: 65", "expected at most 64"),
-        ("tcp://a", "timeout: 0s", "timeout is at least 1ms"),
-        ("tcp://a", "connect_timeout: 0s", "connect_timeout is at least 1ms"),
-        ("tcp://a", "reconnect_min: 0s", "reconnect_min is at least 1ms"),
-        ("tcp://a", "timeout: 5m", "timeout is at most 4m"),
-        ("tcp://a", "request_delay: 1h", "request_delay is at most 4m"),
-        ("tcp://a", "reconnect_min: 2s, reconnect_max: 1s", "shorter than reconnect_min"),
+        ("tcp://a", "timeout: 0s", "timeout: expected 1ms to 4m, got 0ms"),
+        ("tcp://a", "connect_timeout: 0s", "connect_timeout: expected 1ms to 4m, got 0ms"),
+        ("tcp://a", "reconnect_min: 0s", "reconnect_min: expected at least 1ms, got 0ms"),
+        ("tcp://a", "timeout: 5m", "timeout: expected 1ms to 4m, got 5m"),
+        ("tcp://a", "request_delay: 1h", "request_delay: expected 0ms to 4m, got 1h"),
+        (
+            "tcp://a",
+            "reconnect_min: 2s, reconnect_max: 1s",
+            "expected at least reconnect_min, 2s, got 1s",
+        ),
         ("serial://uart0", "timeout: 10ms", "the timeout is shorter than the response_time, 20ms"),
         ("tcp://a", "response_time: 2s", "the timeout is shorter than the response_time, 2s"),
         ("serial://uart0", "unit_id: 0", "unit_id 0 means all units on a serial line, and none of them answers"),

@@ -199,7 +199,7 @@ def test_it_does_not_run_on_a_board_that_it_has_no_target_for(tmp_path):
         ("[outputs.out]", "[outputs.on_time]", "outputs.on_time: this name means something else in a Gear"),
         ("[inputs.in]", "[inputs.batch]", "inputs.batch: `deliver_batch` is the length of a batch"),
         ("additionalProperties = false", "additionalProperties = true", "additionalProperties: False was expected"),
-        ('type = "string"', 'type = "strnig"', "config is no JSON Schema: properties.every.type"),
+        ('type = "string"', 'type = "strnig"', "config is not a JSON Schema: properties.every.type"),
         ('default = "1s"', '"$ref" = "https://example.org/x.json"', "'https://example.org/x.json' is not one of"),
         ('default = "1s"', '"$ref" = "#/$defs/nowhere"', "$ref '#/$defs/nowhere' is not one of its $defs"),
         ('type = "twice"', "type = ", "Invalid value"),

@@ -207,10 +207,10 @@ def test_bare_numbers_are_read_as_they_are_said_to_count(text, options, place):
         ("100", Options(), "the bare number 100 can mean hr:100 (counted from 0) or hr:99 (counted from 1)"),
         ("100", Options(base=1), "the bare number 100 can mean"),
         ("100", Options(table="ir"), "the bare number 100 can mean ir:100 (counted from 0) or ir:99"),
-        ("0", Options(base=1, table="hr"), "there is no address 0 where counting begins with 1"),
+        ("0", Options(base=1, table="hr"), "there is not an address 0 where counting begins with 1"),
         ("40000", Options(), "40000 does not exist: references count from 1"),
         ("hr:1.16", Options(), "a register has no bit 16"),
-        ("DB1.DBW0", Options(), "'DB1.DBW0' is no address"),
+        ("DB1.DBW0", Options(), "'DB1.DBW0' is not an address"),
     ],
 )
 def test_addresses_that_mean_nothing_or_two_things_are_refused(text, options, message):
@@ -281,7 +281,7 @@ def test_what_the_rig_would_refuse_is_left_out_and_said_at_its_line():
     ("line", "message"),
     [
         ("a,40001,flaot,", "2:9 error unknown type 'flaot'"),
-        ("a,40001,int16,fast", "2:15 error 'fast' is no number"),
+        ("a,40001,int16,fast", "2:15 error 'fast' is not a number"),
         (",40001,,", "2:1 error this row has no name, and is left out"),
         ("a,,,", "2:1 error the tag 'a' has no address, and is left out"),
         ("a,40001,,,more", "2:11 warning 'more' stands beyond the last column, and is not taken over"),
@@ -306,9 +306,9 @@ def test_columns_that_are_not_known_or_there_twice_are_named():
     ("data", "message"),
     [
         ("", "0:0 error the file is empty"),
-        ("a,b\n1,2\n", "1:1 error this is no tag list that is known"),
+        ("a,b\n1,2\n", "1:1 error this is not a tag list that is known"),
         (b"name,address\na,\xff\n", "2:3 error byte 0xff is not UTF-8"),
-        ("[[inputs.modbus]]\n  x = \n", "2:7 error this is no TOML: Invalid value (at line 2, column 7)"),
+        ("[[inputs.modbus]]\n  x = \n", "2:7 error this is not TOML: Invalid value (at line 2, column 7)"),
         ("[[inputs.modbus]]\n  name = 'x'\n", "0:0 error there is no section [[inputs.modbus]] with fields"),
         ("name,address\na,100\n", "2:3 error the bare number 100 can mean"),
     ],
@@ -386,7 +386,8 @@ LITTER = st.sampled_from(
 def test_a_row_that_ends_early_is_left_out():
     data = (SAMPLES / "kepware.csv").read_bytes() + b'"Cut"\n'
     assert (
-        said(import_tags(data, "t.csv", "r", Options()))[-1] == "20:1 error 'Cut' is left out: '' is no Modbus address"
+        said(import_tags(data, "t.csv", "r", Options()))[-1]
+        == "20:1 error 'Cut' is left out: '' is not a Modbus address"
     )
 
 

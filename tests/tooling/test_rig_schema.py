@@ -92,8 +92,8 @@ def test_a_reference_is_followed_also_in_a_circle():
         ("x: 5.0\n", one(type="integer"), "1:4 x: expected a whole number, got 5.0 | "),
         ("x: yes\n", one(type="boolean"), "1:4 x: expected true or false, got 'yes' | "),
         ("x: {}\n", one(type=["number", "string"]), "1:4 x: expected a number or text, got keys and values | "),
-        ("x: .nan\n", one(type="number"), "1:4 .nan is no number that a rig can hold | "),
-        ("x: 1e999\n", one(type="number", maximum=1), "1:4 1e999 is no number that a rig can hold | "),
+        ("x: .nan\n", one(type="number"), "1:4 .nan is not a number that a rig can hold | "),
+        ("x: 1e999\n", one(type="number", maximum=1), "1:4 1e999 is not a number that a rig can hold | "),
         (
             "x: -18446744073709551617\n",
             one(type="integer", minimum=0),

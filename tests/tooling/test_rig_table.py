@@ -87,7 +87,7 @@ def test_every_cell_has_its_place():
         ('a,b\n1,"2\n', "2:3 the quotes that open here are not closed | add the closing quote"),
         ('a,b\n"1"2,3\n', "2:4 text follows a closing quote | double each quote that stands within quotes"),
         (b"a,b\n1,\xe9\n", "2:3 byte 0xe9 is not UTF-8 | save the file as `CSV UTF-8`"),
-        (b"PK\x03\x04\0\0", "0:0 this is no text file | save the table as CSV"),
+        (b"PK\x03\x04\0\0", "0:0 this is not a text file | save the table as CSV"),
         (b"x" * (MAX_SIZE + 1), f"0:0 the file has more than the {MAX_SIZE} bytes of the largest table | split it"),
     ],
 )

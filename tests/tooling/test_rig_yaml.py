@@ -176,7 +176,7 @@ def test_a_document_may_say_that_it_is_yaml_1_2():
         ("a: 1\n\tb: 2\n", "2:1: a tab stands here"),
         ("a:\n  - b\n c: 2\n", "3:2: this does not belong to what begins at line 1, column 1"),
         ("a: b: c\n", "1:5: a `:` is not expected here"),
-        ("a: 1\nb\nc: 2\n", "3:1: this line is no `key: value`"),
+        ("a: 1\nb\nc: 2\n", "3:1: this line is not `key: value`"),
         ("a: @x\n", "1:4: a value cannot begin with @"),
         ("a: `x`\n", "1:4: a value cannot begin with `"),
         ("a: {?x: 1}\n", "1:5: a value cannot begin with ?"),

@@ -13,6 +13,7 @@ from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
 from fluxrig_tooling.rig.model import CHECKPOINT, GUARANTEED, GearSpec, Problems, RackSpec, RigModel
 from fluxrig_tooling.rig.nodes import location
+from fluxrig_tooling.rig.ranges import check_range
 from fluxrig_tooling.wording.units import DURATIONS, duration_text, size_text
 
 CPYTHON, MICROPYTHON = "cpython", "micropython"
@@ -42,7 +43,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 """By interpreter; durations in milliseconds, sizes in bytes. A `keep` of 0 is any age, a `max_size` of 0 a quarter of
 the file system, `commit_bytes` of 0 one block of the flash, or 256 KiB where there are none."""
 
-_LIMITS = {
+_LIMITS: dict[str, tuple[int, int | None]] = {
     "keep": (1000, None),
     "max_size": (64 << 10, None),
     "commit": (1, 10 * DURATIONS["m"]),
@@ -103,13 +104,10 @@ def _correlators(rig: RigModel, rack: str) -> Iterator[GearSpec]:
 
 
 def _check_limits(gear: GearSpec, problems: Problems) -> None:
-    for key, (least, most) in _LIMITS.items():
-        value = gear.config.get(key)
-        if value is None or (least <= value and (most is None or value <= most)):
-            continue
-        text = duration_text if _is_duration(gear, key) else size_text
-        expected = f"{text(least)} or more" if most is None else f"{text(least)} to {text(most)}"
-        problems.error(gear.location(key), f"{key}: expected {expected}")
+    for key, limits in _LIMITS.items():
+        if key in gear.config:
+            text = duration_text if _is_duration(gear, key) else size_text
+            check_range(gear.location(key), key, gear.config[key], limits, problems, text)
 
 
 def _check_agreement(gears: list[GearSpec], problems: Problems) -> None:

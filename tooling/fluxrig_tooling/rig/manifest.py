@@ -124,7 +124,7 @@ def _check_schema(path: Path, schema: dict[str, Any]) -> None:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as exc:
-        raise LocalError(f"{path}: config is no JSON Schema: {_placed(exc)}") from exc
+        raise LocalError(f"{path}: config is not a JSON Schema: {_placed(exc)}") from exc
     for reference in _references(schema):
         # A schema that is fetched would make a rig mean something else tomorrow.
         name = reference.removeprefix("#/$defs/")

@@ -127,7 +127,7 @@ def _from_file(node: Scalar, folder: Path, problems: Problems) -> Table | None:
         with path.open("rb") as file:
             data = file.read(MAX_SIZE + 1)
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else "this is no name of a file"
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else "this is not the name of a file"
         problems.error(node.at, f"for_each: {name!r} cannot be read: {reason}")
         return None
     return read_table(data, problems, str(path))

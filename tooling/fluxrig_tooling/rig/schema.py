@@ -148,7 +148,7 @@ def _scalar(node: Scalar, types: set[str], refused: dict[Location, str]) -> Any:
     if "string" in types and value is not None and types.isdisjoint(_type_names(value)):
         return node.text
     if isinstance(value, float) and not isfinite(value):
-        refused[node.at] = f"{node.text} is no number that a rig can hold"
+        refused[node.at] = f"{node.text} is not a number that a rig can hold"
     elif isinstance(value, int) and value not in _INTEGERS:
         refused[node.at] = f"{node.text} is beyond 64 bits"
     return value

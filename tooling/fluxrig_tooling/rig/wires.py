@@ -9,9 +9,9 @@ from typing import Any
 from fluxrig_tooling.rig import skeleton
 from fluxrig_tooling.rig.model import GUARANTEED, HOT, Delivery, GearSpec, Location, Problems, RackSpec, WireSpec
 from fluxrig_tooling.rig.nodes import Node, Scalar, Sequence, find, key_location, location
+from fluxrig_tooling.rig.ranges import check_order, check_range
 from fluxrig_tooling.rig.schema import completed, read
 from fluxrig_tooling.wording.suggest import did_you_mean
-from fluxrig_tooling.wording.units import duration_text
 
 MAX_RETRY_MS = 3_600_000
 """The longest pause between two attempts."""
@@ -80,11 +80,9 @@ class Wiring:
         value = completed(wire.get("delivery", {}), skeleton.DELIVERY)
         delivery = Delivery(value["max_attempts"], value["retry_min"], value["retry_max"])
         for key in ("retry_min", "retry_max"):
-            if not 1 <= value[key] <= MAX_RETRY_MS:
-                at = location(item, "delivery", key)
-                self._problems.error(at, f"{key}: expected 1ms to {duration_text(MAX_RETRY_MS)}")
-        if delivery.retry_max_ms < delivery.retry_min_ms:
-            self._problems.error(location(item, "delivery", "retry_max"), "retry_max: shorter than retry_min")
+            check_range(location(item, "delivery", key), key, value[key], (1, MAX_RETRY_MS), self._problems)
+        shorter, longer = (("retry_min", delivery.retry_min_ms), ("retry_max", delivery.retry_max_ms))
+        check_order(location(item, "delivery", "retry_max"), shorter, longer, self._problems)
         return delivery
 
     def _resolve(self, node: Scalar, direction: str) -> _End | None:

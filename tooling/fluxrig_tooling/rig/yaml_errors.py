@@ -24,7 +24,7 @@ _WORDS = (
     (r"mapping keys are not allowed", "a `?` is not expected here", "put text that begins with `? ` in quotes"),
     (
         r"could not find expected ':'",
-        "this line is no `key: value`",
+        "this line is not `key: value`",
         "write `: ` after a key, or close the quotes and brackets before it",
     ),
     (

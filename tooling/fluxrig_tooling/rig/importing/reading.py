@@ -78,7 +78,9 @@ def address_of(text: str, options: Options) -> tuple[str, int, int | None]:
         return _from_one(written, reference[1][0], reference[1][1:], reference[2])
     match = _BARE.fullmatch(written)
     if match is None:
-        raise LocalError(f"{text!r} is no address", hint="write hr:0, ir:0, co:0 or di:0, or a reference such as 40001")
+        raise LocalError(
+            f"{text!r} is not an address", hint="write hr:0, ir:0, co:0 or di:0, or a reference such as 40001"
+        )
     number = int(match[1], 16) if match[1].startswith("0x") else int(match[1])
     if options.base is None or not options.table:
         table = options.table or "hr"
@@ -88,7 +90,7 @@ def address_of(text: str, options: Options) -> tuple[str, int, int | None]:
         hint = "say which with --base 0 or --base 1, and --table with hr, ir, co or di"
         raise LocalError(f"the bare number {text} can mean {' or '.join(readings)}", hint=hint)
     if number < options.base:
-        raise LocalError(f"there is no address {text} where counting begins with {options.base}", hint="")
+        raise LocalError(f"there is not an address {text} where counting begins with {options.base}", hint="")
     return options.table, number - options.base, _bit(match[2])
 
 
@@ -116,7 +118,7 @@ def number_of(text: str) -> Fraction:
             raise LocalError(f"{text} can mean {whole}.{decimals} or {whole}{decimals}", hint="write it with a point")
         written = f"{whole}.{decimals}"
     if len(written) > 40 or not re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,2})?", written, re.IGNORECASE):
-        raise LocalError(f"{text!r} is no number", hint="for example 0.1")
+        raise LocalError(f"{text!r} is not a number", hint="for example 0.1")
     return Fraction(written)
 
 
@@ -125,7 +127,7 @@ def duration_of(text: str, unit: str = "ms") -> int:
     match = _DURATION.fullmatch(text.strip().lower())
     milliseconds = Fraction(match[1]) * _MS[match[2] or unit] if match and len(text) < 20 else Fraction(0)
     if milliseconds < 1 or milliseconds.denominator != 1:
-        raise LocalError(f"{text!r} is no period of whole milliseconds", hint="for example 100ms or 5s")
+        raise LocalError(f"{text!r} is not a period of whole milliseconds", hint="for example 100ms or 5s")
     return int(milliseconds)
 
 
@@ -140,7 +142,7 @@ def truth_of(text: str) -> bool:
 def integer_of(text: str, low: int, high: int) -> int:
     """A whole number within bounds, both included."""
     if not re.fullmatch(r"\d{1,6}", text.strip()) or not low <= int(text) <= high:
-        raise LocalError(f"{text!r} is no number from {low} to {high}", hint="")
+        raise LocalError(f"{text!r} is not a number from {low} to {high}", hint="")
     return int(text)
 
 

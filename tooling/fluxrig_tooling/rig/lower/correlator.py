@@ -13,6 +13,7 @@ from fluxrig.gears.correlator.join import DATA, META, TRACE
 from fluxrig_tooling.rig.exact import exact_number, written
 from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel, Tag
 from fluxrig_tooling.rig.nodes import location
+from fluxrig_tooling.rig.ranges import check_range
 from fluxrig_tooling.wording.suggest import did_you_mean, listed
 from fluxrig_tooling.wording.units import parse_percent
 
@@ -91,8 +92,8 @@ class _Joins:
 
     def _rule(self, index: int, rule: dict[str, Any]) -> dict[str, Any]:
         for key in ("within", "wait"):
-            if rule.get(key, 1) < 1:
-                self._problems.error(self._gear.location("join", index, key), f"{key}: expected at least 1ms")
+            if key in rule:
+                check_range(self._gear.location("join", index, key), key, rule[key], (1, None), self._problems)
         parts = _parts(rule)
         for position, (name, _, _) in enumerate(parts):
             self._check_part(index, position, name, [part[0] for part in parts[:position]])
@@ -174,8 +175,8 @@ class _Comparison:
         for name, field in self._fields.items():
             self._check_floor(("fields", name), field.get("floor"), field.get("tolerance", compare["tolerance"]))
         self._check_names()
-        if compare["report"] < MIN_REPORT_MS:
-            self._problems.error(self._gear.location("compare", "report"), "report: expected at least 1s")
+        at = self._gear.location("compare", "report")
+        check_range(at, "report", compare["report"], (MIN_REPORT_MS, None), self._problems)
         return {
             "fields": {
                 name: [field.get("shadow", name), *self._rule(field)] for name, field in sorted(self._fields.items())

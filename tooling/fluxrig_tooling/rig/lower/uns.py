@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from fluxrig_tooling.rig.model import CHECKPOINT, LEVELS, GearSpec, Problems, RigModel, Tag
 from fluxrig_tooling.rig.nodes import location
-from fluxrig_tooling.wording.units import parse_secret
+from fluxrig_tooling.rig.ranges import check_order, check_range
+from fluxrig_tooling.wording.units import duration_text, parse_secret
 
 DEFAULT_PORT = 1883
 MAX_KEEPALIVE_S = 65_535
@@ -119,9 +120,9 @@ def _broker(gear: GearSpec, problems: Problems) -> tuple[str, int]:
         hint = "use the keys `user:` and `password: secret:NAME`"
         problems.error(at, "broker: user and password do not belong into an address", hint)
     elif url.scheme != "mqtt" or not host or url.path or url.query or url.fragment:
-        problems.error(at, f"broker: {text!r} is not a broker", _FORM)
+        problems.error(at, f"broker: expected mqtt://host[:port], got {text!r}", _FORM)
     elif port == 0:
-        problems.error(at, "broker: port 0 is none that a broker can have", _FORM)
+        problems.error(at, "broker: expected a port from 1 to 65535, got 0", _FORM)
     return host or "", port or DEFAULT_PORT
 
 
@@ -129,12 +130,12 @@ def _check_times(gear: GearSpec, problems: Problems) -> None:
     config = gear.config
     keepalive_ms = config["keepalive"]
     if keepalive_ms % 1000 or not 1 <= keepalive_ms // 1000 <= MAX_KEEPALIVE_S:
-        problems.error(gear.location("keepalive"), f"keepalive: expected whole seconds, 1s to {MAX_KEEPALIVE_S}s")
+        message = f"keepalive: expected whole seconds, 1s to {MAX_KEEPALIVE_S}s, got {duration_text(keepalive_ms)}"
+        problems.error(gear.location("keepalive"), message)
     for key in ("timeout", "reconnect_min", "reconnect_max"):
-        if config[key] < 1:
-            problems.error(gear.location(key), f"{key}: expected at least 1ms")
-    if config["reconnect_max"] < config["reconnect_min"]:
-        problems.error(gear.location("reconnect_max"), "reconnect_max: shorter than reconnect_min")
+        check_range(gear.location(key), key, config[key], (1, None), problems)
+    shorter, longer = (("reconnect_min", config["reconnect_min"]), ("reconnect_max", config["reconnect_max"]))
+    check_order(gear.location("reconnect_max"), shorter, longer, problems)
 
 
 def _check_user(gear: GearSpec, problems: Problems) -> None:

@@ -15,6 +15,7 @@ from fluxrig_tooling.rig.lower.io_modbus.tags import TagReader
 from fluxrig_tooling.rig.lower.io_modbus.verdict import check_load
 from fluxrig_tooling.rig.lower.io_modbus.writes import write_entries
 from fluxrig_tooling.rig.model import GearSpec, Problems, RigModel, Tag
+from fluxrig_tooling.rig.ranges import check_range
 
 TYPE = "io_modbus"
 
@@ -78,8 +79,7 @@ def _check_device(member: Member, rig: RigModel, problems: Problems) -> None:
 
 def _check_times(gear: GearSpec, problems: Problems) -> None:
     for key in ("expires", "retry_refused"):
-        if gear.config[key] < 1:
-            problems.error(gear.location(key), f"{key} is at least 1ms")
+        check_range(gear.location(key), key, gear.config[key], (1, None), problems)
 
 
 def _check_commands(gear: GearSpec, rig: RigModel, problems: Problems) -> None:

@@ -106,7 +106,7 @@ def _bit(tag: TagSpec, kind: str) -> int:
     if tag.table in BIT_TABLES:
         tag.refuse("bit", f"{tag.where} is a single bit already", "bit: takes one bit out of a register")
     if kind not in BYTE_TYPES:
-        tag.refuse("byte", f"{kind} is no single byte", "byte: goes with type: int8 or type: uint8")
+        tag.refuse("byte", f"{kind} is not a single byte", "byte: goes with type: int8 or type: uint8")
     elif tag.get("byte") == "high":
         return 8
     bit: int = tag.get("bit", 0)

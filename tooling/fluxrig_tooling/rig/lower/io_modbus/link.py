@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fluxrig_tooling.rig.model import GearSpec, Problems
+from fluxrig_tooling.rig.ranges import check_order, check_range
 from fluxrig_tooling.wording.suggest import listed, nearest
-from fluxrig_tooling.wording.units import duration_text
 
 TCP, RTU, RTU_OVER_TCP = "tcp", "rtu", "rtu+tcp"
 
@@ -63,6 +63,12 @@ LINE_KEYS = (
 
 MAX_WAIT_MS = 240_000
 """The longest wait on a line: the clock of a small device wraps, and knows no longer times."""
+
+_LIMITS: dict[str, tuple[int, int | None]] = {
+    **dict.fromkeys(("timeout", "connect_timeout"), (1, MAX_WAIT_MS)),
+    **dict.fromkeys(("reconnect_min", "reconnect_max"), (1, None)),
+    **dict.fromkeys(("pause_after_connect", "request_delay", "turnaround"), (0, MAX_WAIT_MS)),
+}
 
 FIXED_SILENCE_US = 1750
 """The silence between frames above 19200 baud (SL section 2.5.1.1)."""
@@ -207,7 +213,7 @@ def _device(gear: GearSpec, problems: Problems) -> str:
 
 
 def _no_link(gear: GearSpec, problems: Problems, hint: str) -> None:
-    problems.error(gear.location("link"), f"{gear.config['link']!r} is no link", hint)
+    problems.error(gear.location("link"), f"{gear.config['link']!r} is not a link", hint)
 
 
 def _check_keys(gear: GearSpec, kind: str, problems: Problems) -> None:
@@ -237,11 +243,7 @@ def _check_pins(gear: GearSpec, device: str, problems: Problems) -> None:
 
 
 def _check_times(gear: GearSpec, options: dict[str, Any], problems: Problems) -> None:
-    for key in ("timeout", "connect_timeout", "reconnect_min", "reconnect_max"):
-        if options[key] < 1:
-            problems.error(gear.location(key), f"{key} is at least 1ms")
-    for key in ("timeout", "connect_timeout", "pause_after_connect", "request_delay", "turnaround"):
-        if options[key] > MAX_WAIT_MS:
-            problems.error(gear.location(key), f"{key} is at most {duration_text(MAX_WAIT_MS)}")
-    if options["reconnect_max"] < options["reconnect_min"]:
-        problems.error(gear.location("reconnect_max"), "reconnect_max is shorter than reconnect_min")
+    for key, limits in _LIMITS.items():
+        check_range(gear.location(key), key, options[key], limits, problems)
+    shorter, longer = (("reconnect_min", options["reconnect_min"]), ("reconnect_max", options["reconnect_max"]))
+    check_order(gear.location("reconnect_max"), shorter, longer, problems)

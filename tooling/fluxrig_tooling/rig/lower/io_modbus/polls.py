@@ -15,6 +15,8 @@ from fluxrig_tooling.rig.lower.io_modbus.planner import PlannedRead, ReadLimits,
 from fluxrig_tooling.rig.lower.io_modbus.point import Point
 from fluxrig_tooling.rig.lower.io_modbus.tags import DEFAULT_GROUP
 from fluxrig_tooling.rig.model import GearSpec, Location, Problems
+from fluxrig_tooling.rig.ranges import check_range
+from fluxrig_tooling.wording.units import duration_text
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,13 @@ def _groups(gear: GearSpec, problems: Problems) -> Iterator[tuple[str, dict[str,
             "set their period with `every:` beside `tags:`, or call this group something else",
         )
     for name, timing in declared.items():
-        if timing["every"] < 1:
-            problems.error(gear.location("groups", name, "every"), "every is at least 1ms")
-        elif timing.get("phase", 0) >= timing["every"]:
+        if not check_range(gear.location("groups", name, "every"), "every", timing["every"], (1, None), problems):
+            continue
+        if timing.get("phase", 0) >= timing["every"]:
             problems.error(
                 gear.location("groups", name, "phase"),
-                f"the phase of group {name!r} is not shorter than its period",
+                f"phase: expected less than the period, {duration_text(timing['every'])}, "
+                f"got {duration_text(timing['phase'])}",
                 "a phase says where in its period a group is polled",
             )
         elif name not in named | {DEFAULT_GROUP}:
@@ -98,9 +101,7 @@ def _groups(gear: GearSpec, problems: Problems) -> Iterator[tuple[str, dict[str,
             problems.warning(gear.key_location("groups", name), unused, f"put `group: {name}` at a tag")
         else:
             yield name, timing
-    if gear.config["every"] < 1:
-        problems.error(gear.location("every"), "every is at least 1ms")
-    else:
+    if check_range(gear.location("every"), "every", gear.config["every"], (1, None), problems):
         yield DEFAULT_GROUP, {"every": gear.config["every"]}
 
 
