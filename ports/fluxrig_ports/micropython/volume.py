@@ -23,6 +23,7 @@ class FolderVolume(Volume):
     """
 
     block = 0
+    allocation_unit = 1
     chunk = 2048
 
     def __init__(self, folder: str):
