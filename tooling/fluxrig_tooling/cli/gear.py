@@ -116,6 +116,7 @@ def _properties(schema: dict[str, Any], indent: int, root: dict[str, Any] | None
             facts.append("required")
         if "default" in own:
             facts.append(f"default {own['default']}")
+        facts += _defaults(own.get("defaults", {}))
         term = click.wrap_text(f"{name} ({', '.join(facts)})", WIDTH - indent, "", " " * (indent + 2))
         lines.append(_entry(term, own.get("description", ""), indent))
         if own.get("examples"):
@@ -124,6 +125,14 @@ def _properties(schema: dict[str, Any], indent: int, root: dict[str, Any] | None
         nested = _resolved(inner, root) if isinstance(inner, dict) else own
         lines += _properties(nested, indent + 4, root)
     return lines
+
+
+def _defaults(by_target: dict[str, Any]) -> list[str]:
+    """Those that depend on the interpreter, or not, and on the Rack rather than on the gear."""
+    values = list(by_target.values())
+    if len(values) > 1 and all(value == values[0] for value in values):
+        return [f"default {values[0]}"]
+    return [f"default on {target} {value}" for target, value in by_target.items()]
 
 
 def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:

@@ -7,41 +7,23 @@ correlators say of it has to be the same; one that says nothing goes along with 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from fluxrig.errors import LocalError
 from fluxrig_tooling.device import board
+from fluxrig_tooling.rig.catalog import Catalog
 from fluxrig_tooling.rig.model import CHECKPOINT, GUARANTEED, GearSpec, Problems, RackSpec, RigModel
 from fluxrig_tooling.rig.nodes import location
 from fluxrig_tooling.rig.ranges import check_range
+from fluxrig_tooling.rig.schema import FORMATS
 from fluxrig_tooling.wording.units import DURATIONS, duration_text, size_text
 
-CPYTHON, MICROPYTHON = "cpython", "micropython"
+CORRELATOR = "correlator"
 
-DEFAULTS: dict[str, dict[str, Any]] = {
-    CPYTHON: {
-        "keep": 0,
-        "max_size": 1 << 30,
-        "policy": "drop_oldest_sent",
-        "commit": 1000,
-        "commit_bytes": 0,
-        "commit_count": 4096,
-        "checkpoint": DURATIONS["h"],
-        "ram": 16 << 20,
-    },
-    MICROPYTHON: {
-        "keep": 0,
-        "max_size": 0,
-        "policy": "drop_oldest_sent",
-        "commit": 10_000,
-        "commit_bytes": 0,
-        "commit_count": 4096,
-        "checkpoint": DURATIONS["h"],
-        "ram": 8 << 10,
-    },
-}
-"""By interpreter; durations in milliseconds, sizes in bytes. A `keep` of 0 is any age, a `max_size` of 0 a quarter of
-the file system, `commit_bytes` of 0 one block of the flash, or 256 KiB where there are none."""
+KEYS = ("keep", "max_size", "policy", "commit", "commit_bytes", "commit_count", "checkpoint", "ram")
+"""What a correlator may say of the archive. What none says is among `defaults` in its manifest, or 0: a `keep` of 0 is
+any age, a `max_size` of 0 a quarter of the file system, `commit_bytes` of 0 what suits the medium."""
 
 _LIMITS: dict[str, tuple[int, int | None]] = {
     "keep": (1000, None),
@@ -76,7 +58,7 @@ def archive_of(rig: RigModel, rack: str) -> dict[str, Any] | None:
         "keep_ms": values["keep"],
         "max_bytes": values["max_size"],
         "policy": values["policy"],
-        "segment_bytes": 0,
+        "segment_bytes": 0,  # the Rack's choice: where max_bytes is 0, it knows only when it starts
         "commit_ms": values["commit"],
         "commit_bytes": values["commit_bytes"],
         "commit_count": values["commit_count"],
@@ -93,10 +75,20 @@ def needs_archive(rig: RigModel, rack: str) -> bool:
 
 def _settings(rig: RigModel, rack: str, target: str) -> dict[str, Any]:
     """What holds for the archive of a rack whose interpreter is `target`."""
-    values = dict(DEFAULTS[target])
+    values = dict(_defaults(target))
     for gear in _correlators(rig, rack):
         values |= {key: gear.config[key] for key in values if key in gear.config}
     return values
+
+
+@cache
+def _defaults(target: str) -> dict[str, Any]:
+    properties = Catalog().manifest(CORRELATOR).config["properties"]
+    given = {key: properties[key].get("defaults", {}).get(target, 0) for key in KEYS}
+    return {
+        key: FORMATS[properties[key]["format"]](value) if value and "format" in properties[key] else value
+        for key, value in given.items()
+    }
 
 
 def _correlators(rig: RigModel, rack: str) -> Iterator[GearSpec]:
@@ -112,7 +104,7 @@ def _check_limits(gear: GearSpec, problems: Problems) -> None:
 
 def _check_agreement(gears: list[GearSpec], problems: Problems) -> None:
     """Correlators of one rack say the same of its archive."""
-    for key in DEFAULTS[CPYTHON]:
+    for key in KEYS:
         given = [gear for gear in gears if key in gear.config]
         for gear in given[1:]:
             first, second = given[0].config[key], gear.config[key]
