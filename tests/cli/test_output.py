@@ -67,3 +67,34 @@ def test_a_closed_standard_output_is_none_to_write_to():
     command = f"exec '{FLUXRIG}' gear list >&-"
     result = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=LIMIT_S, check=False)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+RIG = """
+fluxrig: 1
+meta: {name: unread, version: 1.0.0}
+gears:
+  - {name: plc, type: io_modbus, config: {link: "tcp://127.0.0.1:1", every: 100ms, tags: {x: {address: "hr:0"}}}}
+  - {name: show, type: console}
+wires: [{from: plc, to: show}]
+"""
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+def test_a_rig_goes_on_when_nobody_reads_what_it_prints(unbuffered: bool, tmp_path: Path):
+    (tmp_path / "rig.yaml").write_text(RIG)
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        result = subprocess.run(
+            [FLUXRIG, "rig", "run", tmp_path / "rig.yaml", "--seconds", "1", "--state", tmp_path / "state"],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+            env=environment(unbuffered),
+        )
+    finally:
+        os.close(writing)
+    assert "error   show: input failed (1 so far, on_error: drop): cannot write to <stdout>: " in result.stderr
+    assert result.stderr.splitlines()[-1].endswith(" unread: stopped")

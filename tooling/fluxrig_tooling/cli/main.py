@@ -43,9 +43,12 @@ class Program(LazyGroup):
         try:
             return super().main(*arguments, **keywords)
         except (OSError, SystemExit) as exc:
-            with suppress(AttributeError, OSError):  # closed by the shell, or what `output` knows
+            if output is None:
+                raise
+            with suppress(OSError, ValueError):  # which `output` knows; a command has closed it
                 sys.stdout.flush()
-            if not (output and output.fault):
+            output.is_over = True
+            if output.fault is None:
                 raise
             click.echo(f"Error: standard output cannot be written: {output.fault.strerror}", err=True)
             raise SystemExit(1) from exc

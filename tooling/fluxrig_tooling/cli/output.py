@@ -9,21 +9,23 @@ from typing import Any
 
 
 class Output(FileIO):
-    """A file that throws away what comes after its first failure, so that the interpreter's end does not fail again.
+    """Standard output. `fault` is why it could not be written, the first time.
 
-    `fault` is that failure. A reader that has gone is none: every program ends with that in silence.
+    A reader that has gone is none: every program ends with that in silence. `is_over`: nothing more is written, so that
+    the interpreter, which tries again when it ends, does not fail again.
     """
 
     fault: OSError | None = None
+    is_over = False
 
     def write(self, data: Any, /) -> int:
-        if self.fault is not None:
+        if self.is_over:
             return memoryview(data).nbytes
         try:
             return super().write(data)
         except OSError as exc:
             if exc.errno != errno.EPIPE:
-                self.fault = exc
+                self.fault = self.fault or exc
             raise
 
 
@@ -36,6 +38,7 @@ def remembering() -> Output | None:
     if type(raw) is not FileIO:
         return None
     output = Output(raw.fileno(), "wb", closefd=False)
+    output.name = stream.name
     line_buffering = stream.line_buffering or stream.write_through
     sys.stdout = TextIOWrapper(BufferedWriter(output), stream.encoding, stream.errors, line_buffering=line_buffering)
     return output
