@@ -87,7 +87,7 @@ def test_anchors_are_found_in_any_text(folder: Path, tmp_path: Path):
         ({"head": "0" * 64}, "no such link"),
         ({"time": 1}, "no such link"),
         ({"position": 59}, "no such link"),
-        ({"machine": "press-2"}, "another archive"),
+        ({"machine": "press-2"}, "of machine 'press-2', and what the archive has there is of 'press-1'"),
         ({"journal": "0" * 32}, "another archive"),
     ],
 )
@@ -98,7 +98,9 @@ def test_an_anchor_that_is_not_of_this_archive(folder: Path, tmp_path: Path, cha
     (answer,) = report["anchors"]
     assert (answer["result"], reason in answer["reason"]) == ("contradicted", True), answer
     assert report["problems"] == []
-    assert "anchor:" in "\n".join(page("verify", folder, "--anchor", anchor, exit_code=1))
+    lines = page("verify", folder, "--anchor", anchor, exit_code=1)
+    assert "0 of 1 confirmed" in "\n".join(lines)
+    assert any(line.startswith(f"            1 anchor, position {answer['position']}: ") for line in lines)
 
 
 def test_an_anchor_in_a_part_that_was_removed_counts_only_at_the_end_of_a_segment(tmp_path: Path):
@@ -166,7 +168,7 @@ def test_positions_that_are_gone_are_named(tmp_path: Path):
     (problem,) = document("verify", folder, exit_code=1)["problems"]
     assert "positions 21 to 23 are missing" in problem["reason"]
     (folder / fmt.name(1)).unlink()
-    assert "positions up to 23 are missing" in document("verify", folder, exit_code=1)["problems"][0]["reason"]
+    assert "positions 1 to 23 are missing" in document("verify", folder, exit_code=1)["problems"][0]["reason"]
 
 
 def test_other_files_in_the_folder_are_remarked(folder: Path):

@@ -131,7 +131,8 @@ def test_what_the_journal_writes_verifies_for_both(script: list[tuple[str, Any]]
     story = Story()
     asyncio.run(story.run(script))
     for report in story.reports:
-        assert report.ok, report.problems
+        # The power may go before the first header is written.
+        assert report.ok or (report.is_empty and not report.problems), report.problems
     files = {name: bytes(content) for name, content in story.volume.files.items()}
     if not files:
         return

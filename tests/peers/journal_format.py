@@ -279,7 +279,7 @@ def verify(files: dict[str, bytes]) -> Verified:
     for index, (file, header) in enumerate(zip(names, headers, strict=True)):
         if file != name(header.first):
             raise Bad(file, 0, header.first, "the name is another one")
-        if (header.journal, header.machine) != (headers[0].journal, headers[0].machine):
+        if header.journal != headers[0].journal:
             raise Bad(file, 0, header.first, "another journal")
         if header.first != before[0] + 1 or header.previous_head != before[2]:
             raise Bad(file, 0, header.first, "does not follow the segment before")
@@ -296,7 +296,7 @@ def _stub_end(data: bytes, header: Header) -> tuple[int, int, bytes]:
     if zlib.crc32(data[:-4]) != struct.unpack(">I", data[-4:])[0]:
         raise Bad("removed", 0, 0, "the CRC is wrong")
     said = cbor2.loads(data[:-4])
-    if (said["journal"], said["machine"]) != (header.journal, header.machine):
+    if said["journal"] != header.journal:
         raise Bad("removed", 0, 0, "another journal")
     _, last, head, size, _ = said["removed"][-1]
     return last, size, head

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from time import process_time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ def spelled(draw: st.DrawFn) -> tuple[str, Anchor]:
             [lambda each: each, lambda each: {"v": each, "t": 1, "q": "good"}, lambda each: [[{"x": each}]]]
         )
     )(dict(fields))
-    options = draw(
+    options: dict[str, Any] = draw(
         st.sampled_from([{}, {"indent": 2}, {"indent": "\t"}, {"separators": (",", ":")}, {"ensure_ascii": False}])
     )
     return json.dumps(value, **options), anchor

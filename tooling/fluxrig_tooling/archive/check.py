@@ -20,8 +20,8 @@ from zlib import crc32
 
 from fluxrig.errors import FluxError, RemoteError
 from fluxrig.journal.frames import CURSOR, CURSOR_SIZE, FRAME, LINK, LINK_SIZE, MAX_HEADER, MESSAGE, SEAL
-from fluxrig_tooling.archive.findings import ChainLink, Checked, CheckTask, Problem
-from fluxrig_tooling.archive.segments import chunks, opened, unpack_header
+from fluxrig_tooling.archive.findings import ChainLink, Checked, CheckTask, Problem, Unread
+from fluxrig_tooling.archive.segments import UnreadableError, chunks, opened, unpack_header, unreadable_because
 from fluxrig_tooling.archive.strides import BATCH, Strides
 
 WINDOW = 1 << 20
@@ -70,10 +70,12 @@ def check_chain(task: CheckTask, strides: Strides = _STRIDES, window: int = WIND
             result.problem = _problem(file, task, result, strides, window)
     except FileNotFoundError:
         result.gone = True
+    except UnreadableError as exc:
+        result.problem = Unread(task.name, result.position + 1, result.end, exc.reason)
     except FluxError as exc:
         result.problem = Problem(task.name, result.position + 1, result.end, str(exc))
     except OSError as exc:
-        result.problem = Problem(task.name, result.position + 1, result.end, f"cannot be read: {exc.strerror}")
+        result.problem = Unread(task.name, result.position + 1, result.end, unreadable_because(exc))
     return result
 
 

@@ -11,18 +11,39 @@ from fluxrig.journal.removal import RemovedRange
 
 @dataclass(frozen=True)
 class Problem:
-    """Where an archive is not what was written. `byte` counts from 0 in the file `segment`."""
+    """Where an archive is not what was written. `byte` counts from 0 in the file `segment`.
+
+    None: a stub has no position, and a file that is missing no byte.
+    """
 
     segment: str
-    position: int
-    byte: int
+    position: int | None
+    byte: int | None
     reason: str
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.segment}, position {self.position}, byte {self.byte}: {self.reason}"
+        return ", ".join([self.segment, *([self.place] if self.place else [])]) + f": {self.reason}"
+
+    @property
+    def place(self) -> str:
+        """The position and the byte, as far as there are any."""
+        places = {"position": self.position, "byte": self.byte}
+        return ", ".join(f"{what} {number}" for what, number in places.items() if number is not None)
+
+
+@dataclass(frozen=True)
+class Unread(Problem):
+    """A file that cannot be read, from `byte` on: nothing is known of what it holds from `position` on.
+
+    `reason` is what the system says, and what to do about it.
+    """
+
+    def __str__(self) -> str:
+        beginning = f" from byte {self.byte} on" if self.byte else ""
+        return f"{self.segment} cannot be read{beginning} {self.reason}"
 
 
 class ChainLink(NamedTuple):

@@ -19,8 +19,25 @@ from fluxrig.journal.window import frame_is_whole
 CHUNK = 1 << 20
 """Bytes that are read at once."""
 
+_DENIED = (errno.EACCES, errno.EPERM)
+_NO_FILE = (errno.ELOOP, errno.ENXIO, errno.ENODEV)
+
 LOCK = "lock"
 _NAME = re.compile(r"[0-9]{16,19}\.seg", re.ASCII)  # with 20 digits, positions would not fit into 64 bits
+
+
+class UnreadableError(LocalError):
+    """The system does not let a file be read: nothing is known of what it holds. `reason` says why, and what to do."""
+
+    def __init__(self, exc: OSError):
+        self.reason = unreadable_because(exc)
+        super().__init__(f"the file cannot be read {self.reason}")
+
+
+def unreadable_because(exc: OSError) -> str:
+    """What stands behind "cannot be read": the system's reason, and what to do about it."""
+    hint = "run it as the user of the Rack" if exc.errno in _DENIED else "the disk may be failing, try a copy"
+    return f"({exc.strerror}): {hint}"
 
 
 @dataclass(frozen=True)
@@ -40,13 +57,20 @@ def segments(folder: Path) -> list[SegmentFile]:
     try:
         names = [path.name for path in folder.iterdir()]
     except OSError as exc:
-        raise LocalError(f"{folder} cannot be listed: {exc.strerror}") from exc
+        raise LocalError(f"{folder} cannot be read {unreadable_because(exc)}") from exc
     found = sorted((int(name[:-4]), name) for name in names if _NAME.fullmatch(name))
     if found or STUB in names:
         return [SegmentFile(folder / name, first) for first, name in found]
-    nested = [name for name in ("archive", "dead-letter") if name in names and (folder / name).is_dir()]
+    nested = [name for name in ("archive", "dead-letter") if name in names and _is_folder(folder / name)]
     hint = f": did you mean {folder / nested[0]}?" if nested else f": its files are called {segment_name(1)} and so on"
     raise LocalError(f"there is no archive in {folder}{hint}")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -86,22 +110,27 @@ def size_of(path: Path) -> int:
 
 
 def strangers(folder: Path) -> list[str]:
-    """Names in the folder that are not of an archive."""
+    """Names in the folder that are not of an archive; none when it cannot be listed any more."""
     known = (STUB, LOCK)
-    names = [path.name for path in folder.iterdir()]
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
     # What ends in ~ is left over from a replacement that a power cut has ended.
     return sorted(each for each in names if each not in known and not each.endswith("~") and not _NAME.fullmatch(each))
 
 
 def opened(path: Path) -> FileIO:
-    """The regular file at `path`, for reading. FileNotFoundError; LocalError for everything else."""
+    """The regular file at `path`, for reading. FileNotFoundError; UnreadableError; LocalError when it is not a file."""
     try:
         # What only looks like a file, such as a pipe, must not keep anybody waiting.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
         raise
     except OSError as exc:
-        raise LocalError(f"the file cannot be read: {exc.strerror}") from exc
+        if exc.errno in _NO_FILE:
+            raise LocalError(f"this is not a regular file: {exc.strerror}") from exc
+        raise UnreadableError(exc) from exc
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise LocalError("this is not a regular file")
@@ -109,14 +138,14 @@ def opened(path: Path) -> FileIO:
 
 
 def read_at(file: FileIO, offset: int, size: int) -> bytes:
-    """Up to `size` bytes from `offset`; fewer only where the file ends. LocalError when it cannot be read."""
+    """Up to `size` bytes from `offset`; fewer only where the file ends. UnreadableError."""
     try:
         file.seek(offset)
         data = file.read(size)
         while 0 < len(data) < size and (more := file.read(size - len(data))):
             data += more
     except OSError as exc:
-        raise LocalError(f"the file cannot be read: {exc.strerror}") from exc
+        raise UnreadableError(exc) from exc
     return data or b""
 
 
@@ -171,7 +200,10 @@ def unpack_header(data: bytes) -> Header:
 
 
 def read_stub(folder: Path) -> Stub | None:
-    """What was removed from the archive in `folder`; None when nothing was. FluxError when that cannot be read."""
+    """What was removed from the archive in `folder`; None when nothing was.
+
+    FluxError when the stub is damaged or not a file; UnreadableError.
+    """
     try:
         with opened(folder / STUB) as file:
             return Stub.unpack(read_at(file, 0, MAX_STUB + 1))
