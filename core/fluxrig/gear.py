@@ -28,7 +28,7 @@ class Gear:
     """
 
     counters: tuple = ()
-    """Names of integer attributes that the Rack reports, such as ("held_back",)."""
+    """Names of integer attributes that `stats` has, such as ("held_back",)."""
 
     sends_outside = False
     """What this Gear receives leaves the Rack; its manifest says so too. It gets only messages that the Rack's archive
@@ -48,6 +48,13 @@ class Gear:
 
     async def stop(self) -> None:
         """Release everything. Runs after drain, in the order of the wires; at once when the Gear is killed."""
+
+    def stats(self) -> dict:
+        """What the Rack reports of this Gear: {name: number}."""
+        stats = {}
+        for name in self.counters:
+            stats[name] = getattr(self, name)
+        return stats
 
     def killed(self) -> None:
         """The Gear is being taken off the bus. A source says here that its values are not good any more."""

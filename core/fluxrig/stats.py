@@ -14,8 +14,7 @@ def stats_of(rack) -> dict:
             "unwired": station.unwired(),
             "alive": station.alive,
         }
-        for name in station.gear.counters:
-            entry[name] = getattr(station.gear, name)
+        entry.update(station.gear.stats())
         gears[station.name] = entry
     tickers = {}
     for ticker in rack.schedule.tickers:

@@ -17,6 +17,7 @@ RESERVED = (
     "recall_",
     "sends_outside",
     "start",
+    "stats",
     "stop",
     "_",
 )

@@ -22,12 +22,12 @@ async def test_a_day_without_the_broker_fills_in_completely_and_the_live_values_
     first = [(name, retain) for name, _, retain in bench.broker.published if name != STATUS][:2]
     assert sorted(first) == [(P, True), (T, True)]
     assert (bench.at(P)["v"], bench.at(T)["v"]) == (23, 7)
-    assert bench.uns.backlog == 2, "the one of t, too, comes after those of p"
+    assert bench.count("backlog") == 2, "the one of t, too, comes after those of p"
     await bench.pass_ms(3000)
     got = bench.published(P)
     assert got == [(23, True)] + [(n, False) for n in range(23)]
     assert bench.published(T) == [(7, True)]
-    assert (bench.uns.backlog, bench.uns.backlog_published) == (0, 23)
+    assert (bench.count("backlog"), bench.count("backlog_published")) == (0, 23)
     wire = bench.rack.stats()["wires"]["c.out -> uns.in"]
     assert (wire["delivered"], wire["dead_letters"], wire["attempts"], wire["pending"]) == (25, 0, 0, 0)
 

@@ -7,12 +7,12 @@ from probes import gear, gear_of, id_of, rig, settings
 from fluxrig import wiring
 from fluxrig.archive import archive as archiving
 from fluxrig.archive import cursor, guaranteed, opening
-from fluxrig.gears.uns import history, uns
+from fluxrig.gears.uns import history, live, uns
 from fluxrig.journal import recovery
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
 
-LOADED = (guaranteed, wiring, archiving, cursor, opening, history, uns, recovery)
+LOADED = (guaranteed, wiring, archiving, cursor, opening, history, live, uns, recovery)
 """What a Rack would import in the first test, loaded while the heap is in one piece."""
 
 P, T = "acme/site/p", "acme/site/t"
@@ -77,6 +77,10 @@ class Bench:
 
     async def pass_ms(self, ms):
         await self.host.clock.advance(ms)
+
+    def count(self, name):
+        """A counter of uns."""
+        return self.uns.stats()[name]
 
     def at(self, topic):
         return json.loads(self.broker.retained[topic])

@@ -289,7 +289,7 @@ def test_the_namespace_is_complete_in_the_end_and_never_goes_back(steps: list[tu
             check(space.bench.published(f"acme/site/{tag}"), sent, "disk" not in dict(steps))
             if sent and "disk" not in dict(steps):
                 assert space.bench.at(f"acme/site/{tag}")["v"] == sent[-1]
-        assert space.bench.uns.backlog == 0
+        assert space.bench.count("backlog") == 0
 
     asyncio.run(run())
 

@@ -26,8 +26,17 @@ class Topic:
     behind    samples come faster than they are delivered, or the broker was away: the newest is published before those
               that came earlier
     held      the newest sample is one from before the start, and there may be newer ones that are not known yet
+    sent      which samples the broker has, of those that came by guaranteed wires; None where none came
     position  the highest in the archive of a sample that was the newest; 0 while none is known
     """
+
+    # Of the class, so that a topic to which only hot wires lead has no room taken by them.
+    late: int | None = None
+    behind = False
+    held = False
+    position = 0
+    sent: "Sent | None" = None
+    _at = 0
 
     def __init__(self, name: str):
         self.name = name
@@ -36,25 +45,9 @@ class Topic:
         self.newest = b""
         self.ts = 0
         self.shown = b""
-        self.late: int | None = None
-        self.behind = False
-        self.held = False
-        self.position = 0
-        self._at = 0
-        self._sent: "Sent | None" = None
         self._value = "null"
         self._ms: int | None = None
         self._quality = GOOD
-
-    @property
-    def sent(self) -> "Sent":
-        """Which samples the broker has, as far as they came by guaranteed wires: a `Sent`."""
-        if self._sent is None:
-            # Imported here, so that a Rack without guaranteed wires has no room taken by it.
-            from fluxrig.gears.uns.sent import Sent as Samples
-
-            self._sent = Samples()
-        return self._sent
 
     def take(self, msg, tag: str, position: int = 0) -> None:
         """Take the newest sample: that of `tag` in `msg`, which stands at `position` in the archive (0: not known).
@@ -72,9 +65,9 @@ class Topic:
         self._quality = quality
         self.newest = msg.id
         self.ts = msg.ts
-        self.position = position or self.position
-        self._at = position
-        if position or self._sent is not None:
+        if self.sent is not None:
+            self.position = position or self.position
+            self._at = position
             self.sent.next(position)
 
     def payload(self) -> bytes:
@@ -83,7 +76,7 @@ class Topic:
 
     def begin(self) -> tuple:
         """The state is about to be published. `end` takes what this returns."""
-        self.flight = (self.newest, self._at, 0 if self._sent is None else self._sent.before)
+        self.flight = (self.newest, self._at, 0 if self.sent is None else self.sent.before)
         return self.flight
 
     def end(self, flight: tuple, arrived: bool) -> None:
@@ -91,9 +84,9 @@ class Topic:
         self.flight = None
         if arrived:
             self.shown, position, before = flight
-            if self.shown == self.newest:
+            if self.late is not None and self.shown == self.newest:
                 self.late = None
-            if position:
+            if position and self.sent is not None:
                 self.sent.add(position, before)
 
 
