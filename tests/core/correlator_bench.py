@@ -7,12 +7,12 @@ from fluxrig import codec, stats, wiring
 from fluxrig.archive import archive as archiving
 from fluxrig.archive import opening
 from fluxrig.decimal import Decimal
-from fluxrig.gears.correlator import beside
+from fluxrig.gears.correlator import analysis
 from fluxrig.journal import recovery
 from fluxrig.rack import Rack
 from fluxrig_ports.memory import MemoryHost
 
-LOADED = (codec, stats, wiring, archiving, opening, beside, recovery)
+LOADED = (codec, stats, wiring, archiving, opening, analysis, recovery)
 """What a Rack would import in the first test, loaded while the heap is in one piece."""
 
 PORTS = ("out", "joined", "diff", "parity", "checkpoint", "err")

@@ -1,4 +1,4 @@
-"""What the tests of joins and comparisons share: messages of named sources, compiled rules, and somebody who counts."""
+"""What the tests of joins and comparisons share: messages of named sources, compiled rules, and what was counted."""
 
 from probes import id_of
 
@@ -7,16 +7,9 @@ from fluxrig.msg import FluxMsg
 MS = 1_000_000  # ns
 
 
-class Counts:
-    """Stands for the Gear whose counters are counted up."""
-
-    def __init__(self, names):
-        for name in names:
-            setattr(self, name, 0)
-
-    def nonzero(self):
-        """{name: count} of what was counted."""
-        return {name: count for name, count in self.__dict__.items() if count}
+def nonzero(part):
+    """{name: count} of what `part`, a join or a comparison, has counted."""
+    return {name: count for name, count in part.stats().items() if count}
 
 
 def event(source, data, ms, meta=None, id=None, trace="t", flags=0):

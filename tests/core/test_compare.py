@@ -1,4 +1,4 @@
-from relating import MS, Counts, compare_config, event
+from relating import MS, compare_config, event, nonzero
 
 from fluxrig.decimal import Decimal
 from fluxrig.gears.correlator.compare import LIVE, SHADOW, Compare, percent, same
@@ -10,11 +10,10 @@ class Compared:
     """A comparison of the field `x`, and the differences that it told."""
 
     def __init__(self, rule=EXACT, **config):
-        self.counts = Counts(Compare.COUNTERS)
         self.told = []
         if "fields" not in config and "other" not in config:
             config["fields"] = {"x": ["x"] + list(rule)}
-        self.compare = Compare(compare_config(**config), self._tell, self.counts)
+        self.compare = Compare(compare_config(**config), self._tell)
 
     def _tell(self, live, shadow, fields):
         self.told.append((live.ts // MS, shadow.ts // MS, fields))
@@ -175,7 +174,7 @@ def test_fields_that_differ_in_one_pair_of_messages_are_told_together():
     compared.shadow(0, {"x": 1, "y": 3, "z": 5, "strange": 0})
     delta = {"y": {"live": 2, "shadow": 3, "delta": 1}, "z": {"live": 3, "shadow": 5, "delta": 2}}
     assert compared.told == [(0, 0, delta)]
-    assert compared.counts.nonzero() == {"compared": 3, "differing": 2}
+    assert nonzero(compared.compare) == {"compared": 3, "differing": 2}
 
 
 def test_a_field_has_its_own_counterpart_wherever_it_is():
@@ -210,7 +209,7 @@ def test_without_fields_every_tag_is_compared_up_to_a_bound():
     parity, fields = compared.compare.report()
     assert len(fields) == Compare.MAX_FIELDS
     assert parity == 100
-    assert compared.counts.nonzero() == {"compared": Compare.MAX_FIELDS, "refused_fields": 6}
+    assert nonzero(compared.compare) == {"compared": Compare.MAX_FIELDS, "refused_fields": 6}
 
 
 def test_too_many_that_wait_are_decided_early():
@@ -218,7 +217,7 @@ def test_too_many_that_wait_are_decided_early():
     for ms in range(0, 1000, 100):
         compared.live(ms, 1)
     assert compared.numbers() == (0, 0, 6, 0)
-    assert compared.counts.nonzero() == {"compare_overflowed": 6}
+    assert nonzero(compared.compare) == {"compare_overflowed": 6}
 
 
 def test_the_report_counts_from_the_start_and_since_the_last():

@@ -107,7 +107,7 @@ async def test_at_the_end_open_joins_and_a_last_report_are_archived():
 
 async def test_joining_that_raises_costs_the_live_path_nothing():
     async with Plant({"join": [join_rule()], "tick_ms": 100}, ports=("out", "joined")) as plant:
-        plant.correlator._beside._joins[0]._emit = None
+        plant.correlator.send = None
         for n in range(3):
             plant.emit("a", {"k": n})
             plant.emit("b", {"k": n})
@@ -118,21 +118,18 @@ async def test_joining_that_raises_costs_the_live_path_nothing():
 
 
 async def test_an_archive_that_takes_no_event_of_the_correlator_keeps_nothing_else():
-    class Refusing:
-        """Takes what came in, and nothing else."""
+    async with Plant({"join": [join_rule()], "tick_ms": 100}, ports=("out", "joined")) as plant:
+        append = plant.rack.archive.append
 
-        def append(self, msg, emit):
+        def refuse(msg, emit):
             if msg.src_id == id_of("c"):
                 raise TransientError("full")
-            emit(msg)
+            append(msg, emit)
 
-        async def flush(self):
-            pass
-
-    async with Plant({"join": [join_rule()], "tick_ms": 100}, ports=("out", "joined")) as plant:
-        plant.correlator._archive = Refusing()
+        plant.rack.archive.append = refuse
         plant.emit("a", {"k": 1})
         plant.emit("b", {"k": 1})
+        await plant.advance(1000)
         assert len(plant.got()) == 2
         assert plant.stats()["not_archived"] == 1
         assert "errors" not in plant.stats()

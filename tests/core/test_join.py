@@ -1,5 +1,5 @@
 from probes import id_of
-from relating import MS, Counts, event, join_rule
+from relating import MS, event, join_rule, nonzero
 
 from fluxrig.decimal import Decimal
 from fluxrig.gears.correlator.join import Join
@@ -9,9 +9,8 @@ class Joined:
     """A join, and what it emitted: `pairs` are the values of tag `v` of its parts."""
 
     def __init__(self, **rule):
-        self.counts = Counts(Join.COUNTERS)
         self.events: list = []
-        self.join = Join(join_rule(**rule), lambda *event: self.events.append(event), self.counts)
+        self.join = Join(join_rule(**rule), lambda *event: self.events.append(event))
 
     def add(self, source, ms, v, key=1, now_ms=0, **more):
         """A message whose tag is called like its source."""
@@ -34,7 +33,7 @@ def test_parts_with_one_key_and_near_times_are_joined_in_whatever_order():
     joined.add("b", 500, 2)
     joined.add("a", 400, 2)
     assert joined.pairs == [(1, 1), (2, 2)]
-    assert joined.counts.nonzero() == {"joins_complete": 2}
+    assert nonzero(joined.join) == {"joins_complete": 2}
 
 
 def test_farther_apart_than_within_is_not_together():
@@ -44,7 +43,7 @@ def test_farther_apart_than_within_is_not_together():
     assert joined.pairs == []
     joined.expire(100)
     assert joined.pairs == [(1, None), (None, 1)]
-    assert joined.counts.nonzero() == {"joins_partial": 2}
+    assert nonzero(joined.join) == {"joins_partial": 2}
 
 
 def test_another_key_is_not_together():
@@ -72,7 +71,7 @@ def test_many_of_one_part_to_one_of_the_other_the_nearest_is_joined():
     joined.add("b", 130, 1)
     assert joined.pairs == [(3, 1)]
     joined.expire(100)
-    assert joined.counts.nonzero() == {"joins_complete": 1, "joins_dropped": 4}
+    assert nonzero(joined.join) == {"joins_complete": 1, "joins_dropped": 4}
 
 
 def test_of_two_that_are_as_near_it_is_the_one_that_came_first():
@@ -100,7 +99,7 @@ def test_the_same_message_again_is_not_joined_with_itself():
     joined.add("b", 0, 2)
     joined.expire(100)
     assert joined.pairs == [(1, 1)]
-    assert joined.counts.nonzero() == {"joins_repeated": 1, "joins_complete": 1, "joins_dropped": 1}
+    assert nonzero(joined.join) == {"joins_repeated": 1, "joins_complete": 1, "joins_dropped": 1}
 
 
 def test_a_late_part_ends_as_a_second_partial_join():
@@ -141,7 +140,7 @@ def test_partial_joins_with_the_first_part_only():
     joined.add("a", 0, 2, key=2)
     joined.expire(100)
     assert joined.pairs == [(2, None)]
-    assert joined.counts.nonzero() == {"joins_partial": 1, "joins_dropped": 1}
+    assert nonzero(joined.join) == {"joins_partial": 1, "joins_dropped": 1}
 
 
 def test_the_oldest_is_given_up_for_one_too_many():
@@ -149,7 +148,7 @@ def test_the_oldest_is_given_up_for_one_too_many():
     for v in range(4):
         joined.add("a", 0, v, key=v)
     assert joined.pairs == [(0, None), (1, None)]
-    assert joined.counts.nonzero() == {"joins_partial": 2, "joins_overflowed": 2}
+    assert nonzero(joined.join) == {"joins_partial": 2, "joins_overflowed": 2}
     joined.add("b", 0, 9, key=3)
     joined.add("b", 0, 8, key=0)
     assert joined.pairs[2:] == [(3, 9)]
@@ -170,14 +169,14 @@ def test_messages_without_a_key_are_counted():
     for key in ([1], {"x": 1}, float("nan")):
         joined.add("a", 0, 1, key=key)
     joined.join.add(event("a", {"a": 1, "k": None}, 0, {"q.k": "bad:timeout"}), 0)
-    assert joined.counts.nonzero() == {"joins_unkeyed": 5}
+    assert nonzero(joined.join) == {"joins_unkeyed": 5}
 
 
 def test_what_is_no_part_is_none_of_its_business():
     joined = Joined()
     joined.add("c", 0, 1)
     joined.join.close()
-    assert joined.counts.nonzero() == {}
+    assert nonzero(joined.join) == {}
 
 
 def test_numbers_of_whatever_type_are_one_key():
@@ -241,7 +240,7 @@ def test_tags_that_two_parts_have_are_both_kept():
     data, meta = joined.events[0][:2]
     assert data == {"k": 1, "x": 1, "b_x": 2}
     assert meta["q.b_x"] == "bad:range" and "q.x" not in meta
-    assert joined.counts.nonzero() == {"joins_complete": 1, "join_collisions": 1}
+    assert nonzero(joined.join) == {"joins_complete": 1, "join_collisions": 1}
 
 
 def test_nothing_is_left_behind():
@@ -252,4 +251,4 @@ def test_nothing_is_left_behind():
             joined.add("b", v * 1000, v, key=v, now_ms=v)
     joined.expire(10_000)
     assert joined.join._order == [] and joined.join._by_key == {}
-    assert joined.counts.nonzero() == {"joins_complete": 50, "joins_dropped": 50, "joins_overflowed": 47}
+    assert nonzero(joined.join) == {"joins_complete": 50, "joins_dropped": 50, "joins_overflowed": 47}

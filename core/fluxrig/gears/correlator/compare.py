@@ -99,23 +99,25 @@ class Compare:
     that `fields` does not have, "align_ns", "hold_us", "max_waiting"}.
 
     `differs(live message, shadow message, {field: {"live", "shadow", "delta"}})` is called for a pair of messages with
-    fields that differ. `counts` has the counters: compared, differing (pairs of samples), compare_overflowed (samples
-    decided early because `max_waiting` of their field waited), refused_fields (samples of fields beyond MAX_FIELDS).
+    fields that differ.
+
+    Counters: compared, differing (pairs of samples), compare_overflowed (samples decided early because `max_waiting` of
+    their field waited), refused_fields (samples of fields beyond MAX_FIELDS).
     """
 
-    COUNTERS = ("compared", "differing", "compare_overflowed", "refused_fields")
+    counters = ("compared", "differing", "compare_overflowed", "refused_fields")
+    compared = differing = compare_overflowed = refused_fields = 0
 
     MAX_FIELDS = 64
     """How many fields are taken that the rig does not name."""
 
-    def __init__(self, config: dict, differs, counts):
+    def __init__(self, config: dict, differs):
         self._align_ns = config["align_ns"]
         self._hold_us = config["hold_us"]
         self._max_waiting = config["max_waiting"]
         self._other = config["other"]
         self._room = self.MAX_FIELDS
         self._differs = differs
-        self._counts = counts
         self._fields: dict = {}
         self._names: tuple = ({}, {})  # the name of the field, by the tag of either path
         for name, rule in config["fields"].items():
@@ -123,6 +125,10 @@ class Compare:
             self._names[LIVE][name] = name
             self._names[SHADOW][rule[0]] = name
         self._found: list = []  # [live message, shadow message, {field: …}], of what is being decided
+
+    def stats(self) -> dict:
+        """The counters: {name: count}."""
+        return {name: getattr(self, name) for name in self.counters}
 
     def add(self, side: int, msg, now_us: int) -> None:
         """Take a message of one path (`LIVE` or `SHADOW`)."""
@@ -142,9 +148,9 @@ class Compare:
             before = field.newest[side]
             field.newest[side] = sample.ts
             if field.waiting[1 - side]:
-                self._settle(name, field, side, sample.ts if before is None else min(before, sample.ts))
+                self._match_certain(name, field, side, sample.ts if before is None else min(before, sample.ts))
             if len(waiting) > self._max_waiting:
-                self._counts.compare_overflowed += 1
+                self.compare_overflowed += 1
                 self._decide(name, field, side, waiting[0])
         self._tell()
 
@@ -170,7 +176,7 @@ class Compare:
         if self._other is None or tag in self._fields or tag in self._names[SHADOW]:
             return None
         if not self._room:
-            self._counts.refused_fields += 1
+            self.refused_fields += 1
             return None
         self._room -= 1
         self._fields[tag] = Field(self._other)
@@ -178,7 +184,7 @@ class Compare:
         self._names[SHADOW][tag] = tag
         return tag
 
-    def _settle(self, name: str, field: Field, side: int, before: int) -> None:
+    def _match_certain(self, name: str, field: Field, side: int, before: int) -> None:
         """Match every pair that nothing which may still come in order could part.
 
         Path `side` has moved on from the source time `before`. A pair that waited for that lies within `align` of it.
@@ -233,7 +239,7 @@ class Compare:
         field.waiting[side].remove(sample)
         field.waiting[1 - side].remove(other)
         live, shadow = (sample, other) if side == LIVE else (other, sample)
-        self._counts.compared += 1
+        self.compared += 1
         if live.bad or shadow.bad:
             equal, delta = live.bad and shadow.bad, None
         else:
@@ -244,7 +250,7 @@ class Compare:
             field.equal += 1
             return
         field.differing += 1
-        self._counts.differing += 1
+        self.differing += 1
         entry = {"live": live.value, "shadow": shadow.value, "delta": delta}
         if live.bad:
             entry["live_quality"] = live.msg.quality(live.tag)

@@ -49,13 +49,14 @@ class Join:
     `partial` is what happens to a join with parts missing: `emit`, `drop`, or `with_first`: emit those that have the
     first part of the rule.
 
-    `emit(data, meta, ts, flags, cause)` is called with what the joined event consists of. `counts` has the counters:
-    joins_complete; joins_partial and joins_dropped (with parts missing: emitted or not); joins_overflowed (those of
-    both that were given up for another); joins_unkeyed (messages without a key); joins_repeated (the same message
-    again); join_collisions (tags that had to be renamed).
+    `emit(data, meta, ts, flags, cause)` is called with what the joined event consists of.
+
+    Counters: joins_complete; joins_partial and joins_dropped (with parts missing: emitted or not); joins_overflowed
+    (those of both that were given up for another); joins_unkeyed (messages without a key); joins_repeated (the same
+    message again); join_collisions (tags that had to be renamed).
     """
 
-    COUNTERS = (
+    counters = (
         "joins_complete",
         "joins_partial",
         "joins_dropped",
@@ -64,8 +65,10 @@ class Join:
         "joins_repeated",
         "join_collisions",
     )
+    joins_complete = joins_partial = joins_dropped = joins_overflowed = 0
+    joins_unkeyed = joins_repeated = join_collisions = 0
 
-    def __init__(self, rule: dict, emit, counts):
+    def __init__(self, rule: dict, emit):
         self._name = rule["name"]
         self._parts = rule["parts"]
         self._within_ns = rule["within_ns"]
@@ -74,10 +77,13 @@ class Join:
         self._max_open = rule["max_open"]
         self._text_keys = rule["text_keys"]
         self._emit = emit
-        self._counts = counts
         self._part_of = {part[0]: index for index, part in enumerate(self._parts)}
         self._by_key: dict = {}  # key: [Open, …]
         self._order: list = []  # every Open, oldest first
+
+    def stats(self) -> dict:
+        """The counters: {name: count}."""
+        return {name: getattr(self, name) for name in self.counters}
 
     def add(self, msg, now_us: int) -> None:
         """Take a message; one of a source that is no part of this join is none of its business."""
@@ -87,20 +93,20 @@ class Join:
         self.expire(now_us)
         key = self._key(self._parts[index], msg)
         if key is None:
-            self._counts.joins_unkeyed += 1
+            self.joins_unkeyed += 1
             return
         found = self._place(key, index, msg)
         if found is None:
             found = self._open(key, msg.ts, now_us)
         elif found.parts[index] is not None:
-            self._counts.joins_repeated += 1
+            self.joins_repeated += 1
             return
         found.parts[index] = msg
         found.earliest = min(found.earliest, msg.ts)
         found.latest = max(found.latest, msg.ts)
         if None not in found.parts:
             self._remove(found)
-            self._counts.joins_complete += 1
+            self.joins_complete += 1
             self._send(found)
 
     def expire(self, now_us: int) -> None:
@@ -143,7 +149,7 @@ class Join:
 
     def _open(self, key, ts: int, now_us: int) -> Open:
         if len(self._order) == self._max_open:
-            self._counts.joins_overflowed += 1
+            self.joins_overflowed += 1
             self._give_up()
         opened = Open(key, len(self._parts), ts, now_us + self._wait_us)
         self._order.append(opened)
@@ -164,10 +170,10 @@ class Join:
         oldest = self._order[0]
         self._remove(oldest)
         if self._partial == EMIT or (self._partial == WITH_FIRST and oldest.parts[0] is not None):
-            self._counts.joins_partial += 1
+            self.joins_partial += 1
             self._send(oldest)
         else:
-            self._counts.joins_dropped += 1
+            self.joins_dropped += 1
 
     def _send(self, ended: Open) -> None:
         data: dict = {}
@@ -201,7 +207,7 @@ class Join:
             if name in data:
                 if kind == DATA and tag == key:
                     continue  # the key is the same in all parts
-                self._counts.join_collisions += 1
+                self.join_collisions += 1
                 while name in data:
                     name = gear + "_" + name
             data[name] = value

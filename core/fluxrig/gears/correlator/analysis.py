@@ -1,19 +1,18 @@
 """What a correlator does beside archiving: it joins and it compares. Nothing that fails here reaches the archive."""
 
 from fluxrig.compat import traceback_text
-from fluxrig.errors import LocalError, worth_logging
-from fluxrig.msg import QUALITY
+from fluxrig.errors import worth_logging
 from fluxrig.ring import Ring
 
 
-class Beside:
+class Analysis:
     """Compiled: {"join": [rule, …] (see `join.Join`), "compare": {…} (see `compare.Compare`), "tick_ms"}.
 
     `compare` has besides: "queue" (how many messages may wait to be compared; the oldest are dropped), "report_ms" (the
     time between two reports), "max_diffs" (how many diff messages may leave between two reports).
 
-    It gives the Gear the counters of what the rig asks for: those of `join.Join`; those of `compare.Compare`, with
-    diffs_withheld (beyond max_diffs) and compare_dropped (beyond queue); and failures of either.
+    `stats` has the counters of what the rig asks for: those of `join.Join`, over all joins; those of `compare.Compare`,
+    with diffs_withheld (beyond max_diffs) and compare_dropped (beyond queue); and failures of either.
     """
 
     def __init__(self, gear, ctx):
@@ -21,6 +20,7 @@ class Beside:
         self._gear = gear
         self._ctx = ctx
         self._clock = ctx.clock
+        self._failures = 0
         self._now_us = 0
         self._ticks = 0
         self._joins: list = []
@@ -28,22 +28,33 @@ class Beside:
         if "join" in config:
             from fluxrig.gears.correlator.join import Join
 
-            _count(gear, Join.COUNTERS)
-            self._joins = [Join(rule, self._joined, gear) for rule in config["join"]]
+            self._joins = [Join(rule, self._joined) for rule in config["join"]]
         if "compare" in config:
-            from fluxrig.gears.correlator.compare import Compare
+            from fluxrig.gears.correlator.compare import LIVE, SHADOW, Compare
 
-            _count(gear, Compare.COUNTERS + ("diffs_withheld", "compare_dropped"))
             compare = config["compare"]
-            self._comparison = Compare(compare, self._differ, gear)
+            self._comparison = Compare(compare, self._differ)
             self._queue = Ring(compare["queue"])
+            self._sides = {"live": LIVE, "shadow": SHADOW}
+            self._diffs_withheld = 0
             self._max_diffs = self._diffs_left = compare["max_diffs"]
             self._report_us = self._report_due_us = compare["report_ms"] * 1000
             self._since = 0
             ctx.spawn("compare", self._compare_forever)
-        _count(gear, ("failures",))
         self._ticker = ctx.ticker("time", config["tick_ms"])
         ctx.spawn("time", self._pass_time)
+
+    def stats(self) -> dict:
+        """The counters: {name: count}."""
+        stats = {"failures": self._failures}
+        for join in self._joins:
+            for name, count in join.stats().items():
+                stats[name] = stats.get(name, 0) + count
+        if self._queue is not None:
+            stats.update(self._comparison.stats())
+            stats["diffs_withheld"] = self._diffs_withheld
+            stats["compare_dropped"] = self._queue.dropped
+        return stats
 
     def start(self) -> None:
         self._ticks = self._clock.ticks_us()
@@ -59,12 +70,12 @@ class Beside:
         except Exception as exc:
             self._failed("joining", exc)
 
-    def offer(self, side: int, msg) -> None:
-        """A message of one path: it waits to be compared."""
+    def offer(self, path: str, msg) -> bool:
+        """A message of one path, `live` or `shadow`: it waits to be compared. False when nothing is compared."""
         if self._queue is None:
-            raise LocalError("this correlator compares nothing: it has no `compare:` in the rig")
-        if not self._queue.put((side, msg)):
-            self._gear.compare_dropped += 1
+            return False
+        self._queue.put((self._sides[path], msg))
+        return True
 
     def end(self) -> None:
         """The Rack stops: compare what waits, report, give up what is open."""
@@ -123,7 +134,7 @@ class Beside:
 
     def _differ(self, live, shadow, fields: dict) -> None:
         if not self._diffs_left:
-            self._gear.diffs_withheld += 1
+            self._diffs_withheld += 1
             return
         self._diffs_left -= 1
         meta = {
@@ -141,18 +152,11 @@ class Beside:
         parity, fields = self._comparison.report()
         meta = {"parity.since": str(self._since)}
         if parity is None:
-            meta[QUALITY + "parity"] = "bad:no_samples"
+            meta["q.parity"] = "bad:no_samples"
         self._gear.send("parity", {"parity": parity, "parity_fields": fields}, self._ctx.meta(meta))
 
     def _failed(self, doing: str, exc: Exception) -> None:
         """Count it, say so, and go on."""
-        failures = self._gear.failures = self._gear.failures + 1
-        if worth_logging(failures):
-            self._ctx.log("error", f"{doing} failed ({failures} so far): {traceback_text(exc)}")
-
-
-def _count(gear, names: tuple) -> None:
-    """Let the Rack report these attributes of `gear`."""
-    gear.counters += names
-    for name in names:
-        setattr(gear, name, 0)
+        self._failures += 1
+        if worth_logging(self._failures):
+            self._ctx.log("error", f"{doing} failed ({self._failures} so far): {traceback_text(exc)}")
