@@ -80,6 +80,7 @@ class Supervisor:
                 self._log("error", owner.name, f"task {name!r} failed: {why}")
                 owner.kill()
                 return
+            # By the wall clock, because ticks wrap within minutes: a step of it changes one pause, within its limits.
             if clock.wall_ns() - began > pause * 1_000_000:
                 pause = self.RESTART_MIN_MS
             self.restarts += 1

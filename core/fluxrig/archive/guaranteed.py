@@ -96,7 +96,7 @@ class GuaranteedWire:
         self._acknowledged = 0  # the last position that was
         self._missed = 0  # positions of the cursor that were said to be unreadable
         self._resting = False
-        self._said = ""
+        self._logged = ""
         self._moved = asyncio.Event()
         self._sharing = [self]
         # A correlator's `err` has what the archive did not take.
@@ -200,7 +200,7 @@ class GuaranteedWire:
             else:
                 await self._survey(self._show)
         except TransientError as exc:
-            self._say(f"cannot look back: {exc}")
+            self._log_once(f"cannot look back: {exc}")
             return False
         except Exception as exc:
             self.target.record_failure(f"{self.name}: looking back failed", exc)
@@ -230,7 +230,7 @@ class GuaranteedWire:
         try:
             msgs = await self._cursor.take(1 if self._singly else self._batch)
         except FluxError as exc:
-            self._say(f"cannot read the archive: {exc}")
+            self._log_once(f"cannot read the archive: {exc}")
             self._cursor.rewind()
             return False
         if not self._looked_back and self._archive.is_open:
@@ -244,7 +244,7 @@ class GuaranteedWire:
         except (TransientError, MemoryError) as exc:
             # A heap that is full for the moment is no fault of the message.
             self.deferred += 1
-            self._say(f"put off: {exc}")
+            self._log_once(f"put off: {exc}")
             self._cursor.rewind()
             return False
         except Exception as exc:
@@ -286,7 +286,7 @@ class GuaranteedWire:
         """`number` messages up to and including `msg` are where they belong."""
         self.count += number
         self._pass(msg, number)
-        self._said = ""
+        self._logged = ""
 
     def _pass(self, msg, number: int) -> None:
         self._cursor.done(msg)
@@ -321,7 +321,7 @@ class GuaranteedWire:
         try:
             await self._archive.dead_letter(msg, f"{type(exc).__name__}: {exc}", self.name)
         except FluxError as why:
-            self._say(f"cannot write to the dead-letter journal: {why}")
+            self._log_once(f"cannot write to the dead-letter journal: {why}")
             return False
         self.dead_letters += 1
         self._log("error", f"{self.name}: gave up a message after {self._failures} attempts: {exc}")
@@ -337,10 +337,10 @@ class GuaranteedWire:
             self._resting = False
         self._pause_ms = min(self._pause_ms * 2, self._retry_max_ms)
 
-    def _say(self, text: str) -> None:
-        """Log `text`, unless it was said last."""
-        if text != self._said:
-            self._said = text
+    def _log_once(self, text: str) -> None:
+        """Log why the next turn has to wait, unless that was logged last."""
+        if text != self._logged:
+            self._logged = text
             self._log("warning", f"{self.name}: {text}; again in {self._pause_ms} ms or more")
 
 
