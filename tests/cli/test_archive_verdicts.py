@@ -73,12 +73,13 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, monke
     reason = "cannot be read (Permission denied): run it as the user of the Rack"
     assert f"not verified: {fmt.name(21)} {reason}" in text
     assert "positions 1 to 60, of which 40 could be verified" in text
-    assert text.endswith("1 file could not be verified, see above: what could be read is whole")
+    assert text.endswith("1 file could not be verified: what could be read is whole")
     assert "4 anchors, positions 25 to 40: in a segment that cannot be read" in text
     assert "BAD" not in text and "NOT what was written" not in text and "damaged" not in text
     report = json.loads(run("verify", folder, "--anchor", anchors, "--json").output)
     assert (report["ok"], report["problems"]) == (False, [])
-    assert [each["segment"] for each in report["unread"]] == [fmt.name(21)]
+    (unread,) = report["unread"]
+    assert (unread["segment"], unread["reason"]) == (fmt.name(21), reason)
     assert results(report)["unknown"] == [25, 30, 35, 40]
 
 
@@ -106,7 +107,7 @@ def test_a_folder_of_somebody_else_is_one_finding(tmp_path: Path, monkeypatch: p
     text = " ".join(result.output.split())
     names = ", ".join(fmt.name(first) for first in (1, 21, 41))
     assert f"not verified: {names} and 8 more cannot be read (Permission denied): run it as" in text
-    assert text.endswith("11 files could not be verified, see above: nothing is known of the archive")
+    assert text.endswith("11 files could not be verified: nothing is known of the archive")
     result = run("checkpoint", folder)
     assert result.exit_code == 1 and f"{fmt.name(201)} cannot be read (Permission denied): run it as" in result.output
 
@@ -152,7 +153,7 @@ def test_damage_elsewhere_is_still_the_verdict(tmp_path: Path, monkeypatch: pyte
     deny(monkeypatch, fmt.name(1))
     text = " ".join(run("verify", folder).output.split())
     assert f"not verified: {fmt.name(1)}" in text and f"BAD: {fmt.name(41)}" in text
-    assert text.endswith("the archive is NOT what was written: see above; and 1 file could not be verified")
+    assert text.endswith("the archive is NOT what was written; and 1 file could not be verified")
 
 
 def test_what_is_missing_behind_a_file_that_cannot_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -174,6 +175,10 @@ def test_an_archive_that_holds_nothing_is_not_whole(tmp_path: Path):
     fmt.save({fmt.name(1): bytes(5000)}, tmp_path)
     assert page("verify", tmp_path, exit_code=1)[-1] == "this archive holds nothing: no segment has a header"
     assert document("verify", tmp_path, exit_code=1)["verdict"] == "this archive holds nothing: no segment has a header"
+    anchors = kept(tmp_path / "anchors", filled(20))
+    lines = page("verify", tmp_path, "--anchor", anchors, exit_code=1)
+    assert lines[-1] == "this archive holds nothing: no segment has a header"
+    anchors.unlink()
     # Beside others a crash leaves such a segment.
     filled(20).write(tmp_path)
     fmt.save({fmt.name(21): bytes(5000)}, tmp_path)
@@ -199,7 +204,7 @@ def test_where_none_is_of_this_machine_that_is_an_error(tmp_path: Path):
     anchors = kept(tmp_path / "anchors", other)
     lines = page("verify", folder, "--anchor", anchors, exit_code=1)
     assert "of machine 'press-line', and this archive is of 'press-1'" in " ".join(" ".join(lines).split())
-    assert lines[-1] == "no checkpoint in the anchor file is of this archive: see above"
+    assert lines[-1] == "no checkpoint in the anchor file is of this archive"
 
 
 def test_another_journal_of_the_same_machine_contradicts(tmp_path: Path):
@@ -208,7 +213,7 @@ def test_another_journal_of_the_same_machine_contradicts(tmp_path: Path):
     anchors = kept(tmp_path / "anchors", writer, anew)
     lines = page("verify", folder, "--anchor", anchors, exit_code=1)
     assert "it was made anew" in " ".join(" ".join(lines).split())
-    assert lines[-1] == "the anchors contradict the archive: see above"
+    assert lines[-1] == "the anchors contradict the archive"
 
 
 def renamed() -> Writer:

@@ -4,12 +4,14 @@ reading commands, find in them what was committed."""
 from __future__ import annotations
 
 import asyncio
+import errno
 import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +26,7 @@ from fluxrig_tooling.archive.check import check_chain
 from fluxrig_tooling.archive.entries import ArchiveReader
 from fluxrig_tooling.archive.findings import Checked, CheckTask
 from fluxrig_tooling.archive.records import check_records
+from fluxrig_tooling.archive.segments import UnreadableError
 from fluxrig_tooling.archive.verify import Report, verify
 from tests.peers import journal_format as fmt
 from tests.peers.archived import message, wire
@@ -188,6 +191,17 @@ def test_what_retention_removes_beside_a_verification_is_no_problem(tmp_path: Pa
     report = verify(tmp_path, progress=lambda done, _: archive.remove(3) if done == 2 else None)
     assert report.problems == [] and report.segments == archive.count - 1
     assert report.position == archive.journal.durable
+
+
+def test_nor_is_it_one_where_the_stub_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    archive = Fading(tmp_path)
+
+    def denied(_: Path) -> None:
+        raise UnreadableError(PermissionError(errno.EACCES, "Permission denied"))
+
+    monkeypatch.setattr("fluxrig_tooling.archive.verify.read_stub", denied)
+    report = verify(tmp_path, progress=lambda done, _: archive.remove(3) if done == 2 else None)
+    assert (report.problems, [each.segment for each in report.unread]) == ([], ["removed"])
 
 
 def test_a_segment_that_goes_while_its_records_are_looked_at_is_no_problem(tmp_path: Path):

@@ -17,6 +17,8 @@ from fluxrig_tooling.archive.anchor import (
     Answer,
 )
 from fluxrig_tooling.archive.findings import ChainLink
+from fluxrig_tooling.wording.suggest import listed
+from fluxrig_tooling.wording.text import quoted
 
 _WITHOUT_END = 1 << 64
 
@@ -80,7 +82,7 @@ class Known:
         if anchor.link in self.found:
             if anchor.machine == machine:
                 return Answer(anchor, CONFIRMED)
-            reason = f"of machine {anchor.machine!r}, and what the archive has there is of {machine!r}"
+            reason = f"of machine {quoted(anchor.machine)}, and what the archive has there is of {quoted(machine)}"
             return Answer(anchor, CONTRADICTED, reason)
         for gaps in (self.missing, self.doubtful):
             index = bisect_right(gaps, anchor.position, key=lambda each: each.first) - 1
@@ -108,9 +110,9 @@ def _of_another(anchor: Anchor, names: set[str], ours: bool) -> Answer:
         whose = f"of journal {anchor.journal.hex()} of this machine"
         return Answer(anchor, CONTRADICTED, f"{whose}: this is another archive, or it was made anew")
     if ours:
-        return Answer(anchor, PASSED_OVER, f"of machine {anchor.machine!r}")
-    named = " and ".join(repr(name) for name in sorted(names)) or "one that is not known"
-    reason = f"of machine {anchor.machine!r}, and this archive is of {named}"
+        return Answer(anchor, PASSED_OVER, f"of machine {quoted(anchor.machine)}")
+    named = listed(map(quoted, sorted(names)), limit=3)
+    reason = f"of machine {quoted(anchor.machine)}, and this archive is of {named}"
     return Answer(anchor, CONTRADICTED, reason)
 
 

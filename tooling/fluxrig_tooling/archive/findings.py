@@ -41,6 +41,9 @@ class Unread(Problem):
     `reason` is what the system says, and what to do about it.
     """
 
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "reason": f"cannot be read {self.reason}"}
+
     def __str__(self) -> str:
         beginning = f" from byte {self.byte} on" if self.byte else ""
         return f"{self.segment} cannot be read{beginning} {self.reason}"

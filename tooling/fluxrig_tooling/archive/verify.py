@@ -228,11 +228,10 @@ class _Verifier:
         It takes the oldest away, so those before it are gone too: what follows is the first one now.
         """
         self._read_stub()
-        if not self.known.is_stub_known:
-            return  # said already
-        if self.known.stub is None or self.known.stub.last < segment.first:
+        known = self.known
+        if known.is_stub_known and (known.stub is None or known.stub.last < segment.first):
             self.report.blame(Problem(segment.name, segment.first, None, "the file is not there any more"))
-            self.known.begin_gap(segment.first, MISSING, "in a segment that is not there any more")
+            known.begin_gap(segment.first, MISSING, "in a segment that is not there any more")
         else:
             self._before = None
 

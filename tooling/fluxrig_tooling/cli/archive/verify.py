@@ -169,18 +169,18 @@ def _verdict(report: Report) -> tuple[str, dict[str, Any]]:
     results = {answer.result for answer in report.answers}
     if report.problems:
         left = f"; and {counted(unread, 'file')} could not be verified" if unread else ""
-        return f"the archive is NOT what was written: see above{left}", {"fg": "red"}
-    if results & {CONTRADICTED, MISSING}:
-        if not report.confirmed and all(answer.anchor.journal != report.journal for answer in report.answers):
-            return "no checkpoint in the anchor file is of this archive: see above", {"fg": "red"}
-        return "the anchors contradict the archive: see above", {"fg": "red"}
-    if unread:
-        rest = "what could be read is whole" if report.messages else "nothing is known of the archive"
-        return f"{counted(unread, 'file')} could not be verified, see above: {rest}", {"fg": "yellow"}
+        return f"the archive is NOT what was written{left}", {"fg": "red"}
     if report.is_empty:
         return "this archive holds nothing: no segment has a header", {"fg": "red"}
+    if results & {CONTRADICTED, MISSING}:
+        if not report.confirmed and all(answer.anchor.journal != report.journal for answer in report.answers):
+            return "no checkpoint in the anchor file is of this archive", {"fg": "red"}
+        return "the anchors contradict the archive", {"fg": "red"}
+    if unread:
+        rest = "what could be read is whole" if report.messages else "nothing is known of the archive"
+        return f"{counted(unread, 'file')} could not be verified: {rest}", {"fg": "yellow"}
     if not report.ok:
-        return "no anchor confirms the archive: see above", {"fg": "red"}
+        return "no anchor confirms the archive", {"fg": "red"}
     if report.confirmed:
         newest = report.confirmed[-1].position
         text = f"ok: the chain is whole, and up to position {newest} it is the one that the anchors are of"
