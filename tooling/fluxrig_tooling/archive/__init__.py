@@ -7,6 +7,7 @@ findings   what is looked for in a segment, and found
 records    the CRC and the content of each record
 verify     the whole folder: every segment, and how they follow one another
 anchor     checkpoints that were kept elsewhere
+answers    what a verified archive says to them
 entries    messages in order, from a position or a time on, and as they come in
 selection  which of them are wanted
 stats      what an archive holds, in figures

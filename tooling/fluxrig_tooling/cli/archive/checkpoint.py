@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from fluxrig_tooling.cli.archive.options import folder_argument
+from fluxrig_tooling.cli.archive.folder import folder_argument
 
 
 @click.command("checkpoint", short_help="Print where the chain stands, to be kept elsewhere.")
