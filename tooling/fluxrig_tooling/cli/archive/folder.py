@@ -9,18 +9,16 @@ import click
 
 
 class ArchiveFolder(click.Path):
-    """A folder. One that may not be looked at is a negative answer, and not wrong usage."""
+    """A folder. One that may not be looked at is passed on: reading it is refused with what to do about that."""
 
     def __init__(self) -> None:
         super().__init__(exists=True, file_okay=False, readable=False, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from fluxrig_tooling.archive.segments import unreadable_because
-
         try:
             Path(value).stat()
-        except PermissionError as exc:  # of a folder above: click takes that for one that is not there
-            raise click.ClickException(f"{value} cannot be read {unreadable_because(exc)}") from exc
+        except PermissionError:  # of a folder above: click takes that for one that is not there
+            return Path(value)
         except OSError:
             pass
         return super().convert(value, param, ctx)
