@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -16,7 +17,8 @@ from fluxrig_tooling.archive.times import time_text
 class Export:
     """`write` a message at a time."""
 
-    def __init__(self, file: BinaryIO, names: Names):
+    def __init__(self, file: BinaryIO, names: Names, tags: AbstractSet[str] = frozenset()):
+        """A message is whole, whatever `tags` are wanted."""
         self.rows = 0
         self._file = file
         self._names = names

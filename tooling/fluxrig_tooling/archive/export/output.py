@@ -6,11 +6,11 @@ import os
 import signal
 import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from types import FrameType
 from typing import BinaryIO
 
@@ -58,24 +58,23 @@ def output(path: str) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     target = target_of(path)
-    try:
-        descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as exc:
-        raise LocalError(f"{path} cannot be written: {exc.strerror}") from exc
-    try:
-        with _removed_when_ended(Path(beside)):
+    beside = target.with_name(f".{target.name}.{token_hex(4)}")
+    with _removed_when_ended(beside):
+        try:
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
             with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
             umask = os.umask(0)
             os.umask(umask)
-            Path(beside).chmod(0o666 & ~umask)  # as any file that is made, not for the owner alone
-            Path(beside).replace(target)
-    except OSError as exc:
-        raise LocalError(f"{path} cannot be written: {exc.strerror}") from exc
-    finally:
-        Path(beside).unlink(missing_ok=True)
+            beside.chmod(0o666 & ~umask)  # as any file that is made, not for the owner alone
+            beside.replace(target)
+        except OSError as exc:
+            raise LocalError(f"{path} cannot be written: {exc.strerror}") from exc
+        finally:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -86,7 +85,8 @@ def _removed_when_ended(beside: Path) -> Iterator[None]:
         return
 
     def end(number: int, _frame: FrameType | None) -> None:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 

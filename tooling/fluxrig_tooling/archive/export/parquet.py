@@ -9,6 +9,7 @@ kind      which of bool, int, decimal, float, text, bytes, list, map or none the
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any, BinaryIO
 
 from fluxrig.decimal import Decimal
@@ -21,13 +22,16 @@ from fluxrig_tooling.archive.names import Names
 ROW_GROUP = 65_536
 """Rows that are collected before they are written."""
 
+MAX_TEXT = 32 << 20
+"""Characters of text among them, at which they are written too."""
+
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
 class Export:
     """`write` a message at a time. LocalError when pyarrow is not installed."""
 
-    def __init__(self, file: BinaryIO, names: Names):
+    def __init__(self, file: BinaryIO, names: Names, tags: AbstractSet[str] = frozenset()):
         try:
             import pyarrow
             import pyarrow.parquet
@@ -55,15 +59,19 @@ class Export:
         self._columns: list[list[Any]] = [[] for _ in self._schema]
         self._writer = pyarrow.parquet.ParquetWriter(file, self._schema, compression="zstd")
         self._names = names
+        self._tags = tags
+        self._text = 0  # characters that are collected
 
     def write(self, position: int, msg: FluxMsg) -> None:
         columns = self._columns
-        for *identity, value, quality in rows(position, msg, self._names):
-            entries = (*identity, *typed(value), quality)
+        for *identity, value, quality in rows(position, msg, self._names, self._tags):
+            kinds = typed(value)
+            self._text += len(kinds[3] or "")
+            entries = (*identity, *kinds, quality)
             for column, entry in zip(columns, entries, strict=True):
                 column.append(_storable(entry))
             self.rows += 1
-        if len(columns[0]) >= ROW_GROUP:
+        if len(columns[0]) >= ROW_GROUP or self._text >= MAX_TEXT:
             self._flush()
 
     def close(self) -> None:
@@ -76,6 +84,7 @@ class Export:
         self._writer.write_table(self._pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=ROW_GROUP)
         for column in self._columns:
             column.clear()
+        self._text = 0
 
 
 def typed(value: Any) -> tuple[float | None, int | None, bool | None, str | None, str]:
