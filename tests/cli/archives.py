@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +31,26 @@ def archive(
     assert result.returncode == exit_code, (result.stdout, result.stderr)
     assert "Traceback" not in str(result.stderr)
     return result
+
+
+def on_terminal(verb: str, *arguments: str | Path) -> list[str]:
+    """The lines that a verb prints where standard output is a terminal of 80 columns."""
+    ours, terminal = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(COLUMNS)}
+    command = [FLUXRIG, "archive", verb, *map(str, arguments)]
+    printed = b""
+    try:
+        with subprocess.Popen(command, stdout=terminal, env=environment) as process:
+            os.close(terminal)
+            try:
+                while piece := os.read(ours, 65536):
+                    printed += piece
+            except OSError:
+                pass  # so Linux says that nobody has it open any more
+        assert process.returncode == 0
+    finally:
+        os.close(ours)
+    return re.sub(r"\x1b\[[0-9;]*m", "", printed.decode()).splitlines()
 
 
 def page(verb: str, *arguments: str | Path, exit_code: int = 0) -> list[str]:

@@ -1,6 +1,7 @@
 """`fluxrig archive show`, `stats`, `export` and `extract`, as a user runs them."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fluxrig.decimal import Decimal
-from tests.cli.archives import COLUMNS, FLUXRIG, archive, document, documents, page
+from tests.cli.archives import COLUMNS, FLUXRIG, archive, document, documents, on_terminal, page
 from tests.peers import journal_format as fmt
 from tests.peers.archived import METER, PLC, filled, identity, message, note, trace_of, wire
 from tests.peers.journal_format import SECOND, T0, Writer
@@ -55,17 +56,15 @@ def test_nothing_that_an_archive_says_of_itself_steers_the_terminal(tmp_path: Pa
 
 
 def test_show_is_one_line_a_message_within_the_terminal(folder: Path):
-    lines = page("show", folder)
-    assert len(lines) == 65
+    lines = on_terminal("show", folder)
+    assert len(lines) == 65 and max(map(len, lines)) == COLUMNS
     assert lines[0].split() == ["1", "2026-01-01", "00:00:01.000", "00000002", "pieces=1", "pressure=0.125"]
     assert "[alarm]" in lines[63] and lines[63].endswith("…")
     assert "[recovered] dropped_bytes=7" in lines[64]
 
 
 def test_show_is_whole_in_a_pipe_and_steers_no_terminal(folder: Path):
-    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
-    command = [FLUXRIG, "archive", "show", str(folder), "--from", "64", "--to", "64"]
-    line = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    line = archive("show", folder, "--from", "64", "--to", "64").stdout  # COLUMNS says 80
     assert "temp=- (bad:timeout)" in line and "scaled=101.0" in line and "big=9223372036854775808" in line
     assert "\x1b" not in line and "\u202e" not in line
 
@@ -83,6 +82,8 @@ def test_show_is_whole_in_a_pipe_and_steers_no_terminal(folder: Path):
         (("--tag", "scaled", "--tag", "pieces", "--last", "2"), (63, 64)),
         (("--from", "2100-01-01"), ()),
         (("--to", "0"), ()),
+        (("--to", "2025-12-31"), ()),
+        (("--to", "2026-01-01", "--from", "2026-01-01T00:01:03"), (63, 64, 65)),
         (("--from", "1h", "--to", "5"), ()),
     ],
 )
@@ -93,6 +94,43 @@ def test_show_selects(folder: Path, options: tuple[str, ...], positions: range):
 def test_a_point_that_is_none_is_wrong_usage(folder: Path):
     assert "2026-11-25T10:30" in archive("show", folder, "--from", "yesterday", exit_code=2).stderr
     assert archive("show", folder, "--follow", "--to", "5", exit_code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "said"),
+    [
+        ("10", "9", "--from (position 10) comes after --to (position 9)"),
+        ("2s", "5s", "UTC) comes after --to (20"),
+        ("2026-01-02", "2026-01-01", "--from (2026-01-02 00:00:00 UTC) comes after --to (2026-01-01 23:59:59 UTC)"),
+    ],
+)
+def test_what_ends_before_it_begins_is_wrong_usage(folder: Path, tmp_path: Path, begin: str, end: str, said: str):
+    for verb, more in (("show", ()), ("export", ("-o", str(tmp_path / "x.csv")))):
+        error = archive(verb, folder, "--from", begin, "--to", end, *more, exit_code=2).stderr
+        assert said in " ".join(error.split()), error
+
+
+def test_where_nothing_matches_it_says_what_there_is(folder: Path, tmp_path: Path):
+    result = archive("show", folder, "--tag", "presure")
+    known = ", ".join(sorted(["pieces", "pressure", *VALUES]))
+    assert (result.stdout, result.stderr) == ("", f"no message matches; tags: {known}\n")
+    extent = "there are positions 1 to 65, 2026-01-01 00:00:01 to 2026-01-01 00:01:05 UTC"
+    assert archive("show", folder, "--from", "2100-01-01").stderr == f"no message matches; {extent}\n"
+    assert "tags:" in archive("export", folder, "--tag", "x", "-o", tmp_path / "x.csv").stderr
+    writer = Writer()
+    writer.begin()
+    assert "no message is committed" in archive("show", writer.write(tmp_path / "empty")).stderr
+
+
+def test_only_the_values_that_were_asked_for(folder: Path, tmp_path: Path):
+    (line,) = archive("show", folder, "--tag", "temp", "--tag", "scaled").stdout.splitlines()
+    assert line.endswith("[alarm] scaled=101.0 temp=- (bad:timeout)")
+    output = tmp_path / "out.csv"
+    assert document("export", folder, "--tag", "pressure", "-o", output)["rows"] == 63
+    assert {row["tag"] for row in csv.DictReader(output.open(newline=""))} == {"pressure"}
+    assert document("export", folder, "--tag", "pressure", "-o", tmp_path / "out.parquet")["rows"] == 63
+    (whole,) = documents("show", folder, "--tag", "temp")
+    assert whole["data"].keys() == VALUES.keys()
 
 
 def test_json_lines_hold_all_of_a_message(folder: Path):
@@ -180,8 +218,8 @@ def test_gears_are_named_as_a_rig_does(tmp_path: Path):
 def test_extract_shows_the_path_of_an_event(folder: Path):
     lines = page("extract", folder, "--trace", trace_of(3).upper())
     assert [line for line in lines if line.startswith("position")] == [
-        "position 3, 2026-01-01 00:00:03.000000",
-        "position 64, 2026-01-01 00:01:04.000000",
+        "position 3, 2026-01-01 00:00:03.000000 UTC",
+        "position 64, 2026-01-01 00:01:04.000000 UTC",
     ]
     assert "  after   position 3" in lines
     assert any("+0.001000 s" in line for line in lines)
@@ -215,6 +253,37 @@ def test_csv_has_a_row_a_value(folder: Path, tmp_path: Path):
     assert values["big"] == (str(1 << 63), "good") and values["state"] == (VALUES["state"], "good")
     assert values["list"][0] == "[1, 2.5, null]" and values["running"][0] == "true"
     assert rows[0]["time"] == "2026-01-01T00:00:01.000000000Z"
+
+
+def test_csv_has_no_text_that_a_spreadsheet_takes_for_a_formula(tmp_path: Path):
+    texts = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "'x", "''=1", "", "x=1", "1"]
+    values: dict[str, object] = {f"t{number}": text for number, text in enumerate(texts)}
+    writer = Writer()
+    writer.record(wire(message(1, {**values, "=cmd": -5, "n": Decimal(-15, -1), "f": -0.5, "l": ["=1"]})))
+    writer.link()
+    output = tmp_path / "out.csv"
+    archive("export", writer.write(tmp_path / "archive"), "-o", output)
+    cells = {row["tag"]: row["value"] for row in csv.DictReader(output.open(newline=""))}
+    assert (cells.pop("'=cmd"), cells.pop("n"), cells.pop("f"), cells.pop("l")) == ("-5", "-1.5", "-0.5", '["=1"]')
+    assert not [cell for cell in cells.values() if cell[:1] in set("=+-@\t\r")]
+    assert [cell.removeprefix("'") for cell in cells.values()] == [values[tag] for tag in cells]
+
+
+def test_parquet_collects_no_more_text_than_it_says(monkeypatch: pytest.MonkeyPatch):
+    import pyarrow.parquet as pq
+
+    from fluxrig_tooling.archive.export import exporter, parquet
+    from fluxrig_tooling.archive.names import Names
+
+    monkeypatch.setattr(parquet, "MAX_TEXT", 1000)
+    file = io.BytesIO()
+    writer = exporter("parquet", file, Names())
+    for number in range(1, 31):
+        writer.write(number, message(number, {"image": bytes(100), "n": number}))
+    writer.close()
+    found = pq.ParquetFile(file)
+    assert [found.metadata.row_group(index).num_rows for index in range(found.num_row_groups)] == [10] * 6
+    assert found.read().column("position").to_pylist() == [number for number in range(1, 31) for _ in range(2)]
 
 
 def test_parquet_has_a_column_for_each_kind_of_value(folder: Path, tmp_path: Path):
@@ -328,13 +397,31 @@ def test_what_is_damaged_is_left_out_and_said(folder: Path, tmp_path: Path):
     assert (stats["messages"], stats["unreadable"], stats["ok"]) == (64, 1, False)
 
 
+def test_a_rig_that_is_not_of_the_archive_is_said(folder: Path, tmp_path: Path):
+    rig = EXAMPLES / "press.yaml"
+    options = {"show": [], "stats": [], "export": ["-o", str(tmp_path / "x.csv")], "extract": ["--trace", trace_of(3)]}
+    for verb, more in options.items():
+        error = archive(verb, folder, "--rig", rig, *more).stderr
+        assert "has none of the gears in this archive" in error, verb
+
+
+def test_a_checkpoint_as_a_document(folder: Path, tmp_path: Path):
+    found = document("checkpoint", folder)
+    line = json.loads(archive("checkpoint", folder).stdout)
+    assert found == {"ok": True, **line}
+    (tmp_path / "kept").write_text(json.dumps(found, indent=2))
+    assert document("verify", folder, "--anchor", tmp_path / "kept")["ok"]
+    assert document("checkpoint", tmp_path, exit_code=1)["ok"] is False
+
+
 def test_pages_fit_the_terminal_whatever_names_are_in_them(tmp_path: Path):
     writer = Writer(machine="m" * 100)
     long = message(1, {"tag/" + "x" * 200: "y" * 300}, meta={"machine.id": "other" * 30})
     writer.record(wire(long))
     writer.link()
     folder = writer.write(tmp_path / "archive")
-    for verb in ("verify", "show", "stats"):
+    for verb in ("verify", "stats"):
         assert page(verb, folder)
+    assert [len(line) for line in on_terminal("show", folder)] == [COLUMNS]
     assert len(page("extract", folder, "--trace", long.trace)) > 3
     assert COLUMNS == 80

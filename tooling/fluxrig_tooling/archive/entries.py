@@ -6,24 +6,25 @@ What the last link of the last segment does not confirm is not committed yet, an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
-from fluxrig.journal.frames import FRAME, LINK, LINK_SIZE, SEAL
+from fluxrig.journal.frames import FRAME, LINK, LINK_SIZE, SEAL, Header
 from fluxrig.journal.window import frame_is_whole
 from fluxrig.msg import FluxMsg
 from fluxrig_tooling.archive.check import check
-from fluxrig_tooling.archive.findings import CheckTask, Problem
-from fluxrig_tooling.archive.records import records
+from fluxrig_tooling.archive.findings import CheckTask, Problem, Unread
+from fluxrig_tooling.archive.gaps import Gap, gaps_after, gaps_before
+from fluxrig_tooling.archive.records import TO_THE_END, Records
 from fluxrig_tooling.archive.segments import (
     SegmentFile,
+    UnreadableError,
     header_or_none,
     opened,
     read_at,
-    read_header,
     segments,
     size_of,
     total_size,
@@ -31,7 +32,6 @@ from fluxrig_tooling.archive.segments import (
 
 MAX_LISTED = 20
 POLL_S = 0.3
-TO_THE_END = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -88,27 +88,55 @@ class ArchiveReader:
         checked = check(CheckTask(last.path, last.first))
         return checked.position if not checked.gone else last.first - 1
 
-    def entries(
-        self, since: int = 0, needles: Sequence[bytes] = (), progress: Callable[[int], None] | None = None
-    ) -> Iterator[ArchivedMessage]:
-        """The messages from the position `since` on. With `needles`, only those with one of them in their bytes.
+    def require_readable(self) -> None:
+        """LocalError when there are segments, and the system lets none of them be read."""
+        reason = ""
+        for segment in self._found:
+            try:
+                opened(segment.path).close()
+            except UnreadableError as exc:
+                reason = exc.reason
+            except (FileNotFoundError, LocalError):
+                return  # to be said of this one
+            else:
+                return
+        if reason:
+            raise LocalError(f"no segment in {self.folder} can be read {reason}")
 
-        `progress` is called with the bytes of each segment that is done.
+    def entries(
+        self,
+        since: int = 0,
+        needles: Sequence[bytes] = (),
+        progress: Callable[[int], None] | None = None,
+        until: int | None = None,
+    ) -> Iterator[ArchivedMessage]:
+        """The messages from position `since` to `until`; with `needles`, only those with one of them in their bytes.
+
+        Which of these positions are not there is in `damage`. `progress` is called with the bytes of each segment that
+        is done.
         """
+        if self._found and (until is None or until >= since):
+            self._add(gaps_before(self.folder, self._found[0].first, max(since - 1, 0)), since, until)
         for index, segment in enumerate(self._found):
             following = self._found[index + 1] if index + 1 < len(self._found) else None
+            if until is not None and segment.first > until:
+                return
             if following is None or following.first > since:
-                yield from self._of(segment, self._end(segment, following), since, needles)
+                header = header_or_none(following.path) if following else None
+                reading = yield from self._of(segment, _end(segment, following, header), since, needles, until)
+                if reading is not None:
+                    self._add(gaps_after(self.folder, segment, reading, following, header), since, until)
             if progress:
                 progress(size_of(segment.path))
 
     def follow(self, since: int = 0) -> Iterator[ArchivedMessage | None]:
         """The messages from the position `since` on, without end. None each time that all were read: wait then."""
-        segment = self._found[-1] if self._found else None
+        segment = self._found[0] if self._found else None
         for found in self._found:
-            if found.first <= max(since, 1):
+            if found.first <= since:
                 segment = found
         byte, position = 0, 0
+        reached = max(since - 1, 0)  # up to there nothing is missing, or that is said
         link: bytes | None = None  # the last one that was read
         while True:
             known = segments(self.folder)
@@ -118,15 +146,23 @@ class ArchiveReader:
                 segment = next((each for each in known if each.first >= since), known[0] if known else None)
             if segment is not None:
                 following = next((each for each in known if each.first > segment.first), None)
-                end = self._end(segment, following) if following else _last_link(segment, byte)
+                header = header_or_none(following.path) if following else None
+                end = _end(segment, following, header) if following else _last_link(segment, byte)
                 if not byte:
                     position = segment.first - 1
-                if end > byte:
-                    for entry in self._of(segment, end, since, (), byte, position + 1):
-                        position = max(position, entry.position)
-                        yield entry
+                    self._add(gaps_before(self.folder, segment.first, reached), since)
+                    reached = max(reached, position)
+                reading = None
+                if following is not None or end > byte:
+                    reading = yield from self._of(segment, end, since, byte=byte, first=position + 1)
                     byte, link = end, _before(segment, end)
+                if reading is not None:
+                    position = reading.position
+                    reached = max(reached, position)
                 if following is not None:
+                    if reading is not None:
+                        self._add(gaps_after(self.folder, segment, reading, following, header), since)
+                    reached = max(reached, following.first - 1)
                     segment, byte = following, 0
                     continue
             yield None
@@ -137,36 +173,56 @@ class ArchiveReader:
             return self._codec.decode(entry.body)
         except FluxError as exc:
             byte = entry.byte + FRAME + exc.fields.get("offset", 0)
-            self.damage.add(Problem(entry.segment, entry.position, byte, f"the record is no message: {exc}"))
+            self.damage.add(Problem(entry.segment, entry.position, byte, f"the record is not a message: {exc}"))
             return None
 
+    def _add(self, problems: list[Problem], since: int, until: int | None = None) -> None:
+        """Note what of these problems concerns positions from `since` to `until`."""
+        for problem in problems:
+            part = problem.within(since, until) if isinstance(problem, Gap) else problem
+            if part is not None:
+                self.damage.add(part)
+
     def _of(
-        self, segment: SegmentFile, end: int, since: int, needles: Sequence[bytes], byte: int = 0, first: int = 0
-    ) -> Iterator[ArchivedMessage]:
-        if not byte and end and header_or_none(segment.path) is None and segment.path.exists():
-            self.damage.add(Problem(segment.name, segment.first, 0, "the header is damaged"))
+        self,
+        segment: SegmentFile,
+        end: int,
+        since: int,
+        needles: Sequence[bytes] = (),
+        until: int | None = None,
+        byte: int = 0,
+        first: int = 0,
+    ) -> Generator[ArchivedMessage, None, Records | None]:
+        """Returns how far it has come; None when it could not or need not go on."""
+        reading = Records(segment.path, first or segment.first, end, since, needles, byte)
         try:
-            for position, at, body in records(segment.path, first or segment.first, end, since, needles, byte):
+            for position, at, body in reading:
+                if until is not None and position > until:
+                    return None
                 if body is None:
                     reason = "the record is damaged, and left out"
                     self.damage.add(Problem(segment.name, position, at, reason))
                 elif not needles or any(needle in body for needle in needles):
                     yield ArchivedMessage(position, segment.name, at, body)
+            if not byte and end and not reading.broken and header_or_none(segment.path) is None:
+                self.damage.add(Problem(segment.name, segment.first, 0, "the header is damaged"))
         except FileNotFoundError:
-            pass  # retention was faster
+            reading.gone = True  # retention was faster, or somebody else
+        except UnreadableError as exc:
+            self.damage.add(Unread(segment.name, reading.position + 1, reading.byte, exc.reason))
+            return None
         except LocalError as exc:
             self.damage.add(Problem(segment.name, segment.first, 0, str(exc)))
+            return None
+        return reading
 
-    def _end(self, segment: SegmentFile, following: SegmentFile | None) -> int:
-        """How many bytes of the segment are to be read."""
-        if following is not None:
-            try:
-                header = read_header(following.path)
-            except (FileNotFoundError, FluxError):
-                return TO_THE_END
-            return header.previous_end if header.previous == segment.first else TO_THE_END
-        checked = check(CheckTask(segment.path, segment.first))
-        return checked.end if checked.problem is None else TO_THE_END
+
+def _end(segment: SegmentFile, following: SegmentFile | None, header: Header | None) -> int:
+    """How many bytes of the segment are to be read, as the `header` of the one after it says."""
+    if following is not None:
+        return header.previous_end if header is not None and header.previous == segment.first else TO_THE_END
+    checked = check(CheckTask(segment.path, segment.first))
+    return checked.end if checked.problem is None else TO_THE_END
 
 
 def wait() -> None:

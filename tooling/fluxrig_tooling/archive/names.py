@@ -11,11 +11,13 @@ from fluxrig_tooling.rig.model import RigModel
 
 
 class Names:
-    """`gears` and `ports`: {id: name}."""
+    """`gears` and `ports`: {id: name}. `has_named`, `has_missed`: whether one was asked for that is there, or not."""
 
     def __init__(self, gears: dict[bytes, str] | None = None, ports: dict[bytes, str] | None = None):
         self.gears = gears or {}
         self.ports = ports or {}
+        self.has_named = False
+        self.has_missed = False
 
     @staticmethod
     def of_model(model: RigModel) -> Names:
@@ -40,13 +42,21 @@ class Names:
         """The name; the last 8 digits of the id, which differ even between Gears made at the same time; "" for none."""
         if gear_id == NIL_ID:
             return ""
-        return self.gears.get(gear_id) or id_text(gear_id)[-8:]
+        return self._known(gear_id) or id_text(gear_id)[-8:]
 
     def full(self, gear_id: bytes) -> str:
         """The name, or the whole id; "" for none."""
         if gear_id == NIL_ID:
             return ""
-        return self.gears.get(gear_id) or id_text(gear_id)
+        return self._known(gear_id) or id_text(gear_id)
+
+    def _known(self, gear_id: bytes) -> str | None:
+        name = self.gears.get(gear_id)
+        if name:
+            self.has_named = True
+        else:
+            self.has_missed = True
+        return name
 
     def port(self, gear_id: bytes, port_id: bytes) -> str:
         """`gear.port`, or what is known of it."""

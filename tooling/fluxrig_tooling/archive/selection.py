@@ -6,11 +6,15 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 
+from fluxrig.archive.marks import EVENT
 from fluxrig.errors import LocalError
 from fluxrig.msg import FluxMsg
 from fluxrig_tooling.archive.entries import ArchivedMessage, ArchiveReader
+from fluxrig_tooling.archive.times import time_text
+from fluxrig_tooling.wording.text import printable
 from fluxrig_tooling.wording.units import parse_duration
 
 _BEGIN = b"\xaa\x62id\x50"
@@ -18,6 +22,14 @@ _TS = b"\x62ts\x1b"  # and eight bytes: a time after 1970-01-01 00:00:04 and bef
 
 Progress = Callable[[int], None]
 """Called with the bytes of each segment that is done."""
+
+DAY_NS = 86_400_000_000_000
+
+SAMPLE = 1000
+"""Messages that are looked at for the tags that there are."""
+
+MAX_NAMED = 12
+"""Tags of them that are named."""
 
 _POSITION = re.compile(r"[0-9]{1,19}", re.ASCII)
 _DURATION = re.compile(r"[0-9.]+(ms|s|m|h|d)", re.ASCII)
@@ -31,9 +43,10 @@ class Point:
     time: int | None = None
 
 
-def parse_point(text: str, now_ns: int | None = None) -> Point:
+def parse_point(text: str, now_ns: int | None = None, is_end: bool = False) -> Point:
     """`1234` is a position, `2h` the time two hours ago, `2026-11-25`, `2026-11-25T10:30`, `10:30` (today) a time.
 
+    A date alone is the beginning of that day; with `is_end`, its last nanosecond.
     Times are UTC unless they say otherwise, as in `2026-11-25T10:30+01:00`. LocalError.
     """
     now = time.time_ns() if now_ns is None else now_ns
@@ -50,8 +63,18 @@ def parse_point(text: str, now_ns: int | None = None) -> Point:
             continue
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         whole = int(moment.replace(microsecond=0).timestamp())
-        return Point(time=whole * 1_000_000_000 + moment.microsecond * 1000)
-    raise LocalError(f"{text!r} is no position such as 1234, no time such as 2026-11-25T10:30, and no age such as 2h")
+        rest = DAY_NS - 1 if is_end and _is_date(form) else 0
+        return Point(time=whole * 1_000_000_000 + moment.microsecond * 1000 + rest)
+    expected = "a position such as 1234, a time such as 2026-11-25T10:30 or an age such as 2h"
+    raise LocalError(f"expected {expected}, got {text!r}")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -61,6 +84,14 @@ class Selection:
     begin: Point = Point()
     end: Point = Point()
     tags: frozenset[str] = frozenset()
+
+    @property
+    def is_reversed(self) -> bool:
+        """Whether it ends before it begins."""
+        begin, end = self.begin, self.end
+        if begin.position is not None and end.position is not None:
+            return begin.position > end.position
+        return begin.time is not None and end.time is not None and begin.time > end.time
 
     @property
     def since(self) -> int:
@@ -76,10 +107,6 @@ class Selection:
     def is_by_position(self) -> bool:
         """Whether nothing but positions matters."""
         return not self.tags and self.begin.time is None and self.end.time is None
-
-    def is_over(self, position: int) -> bool:
-        """Whether nothing from here on is wanted."""
-        return self.end.position is not None and position > self.end.position
 
     def _may_take(self, entry: ArchivedMessage) -> bool:
         """What the bytes of a message say about its time."""
@@ -101,9 +128,8 @@ class Selection:
         self, archive: ArchiveReader, progress: Progress | None = None, until: int | None = None
     ) -> Iterator[tuple[int, FluxMsg]]:
         """(position, message) of all that is wanted, in order, up to and with the position `until`."""
-        for entry in archive.entries(self.since, self.needles, progress):
-            if self.is_over(entry.position) or (until is not None and entry.position > until):
-                return
+        ends = [each for each in (self.end.position, until) if each is not None]
+        for entry in archive.entries(self.since, self.needles, progress, min(ends, default=None)):
             msg = self.message(archive, entry)
             if msg is not None:
                 yield entry.position, msg
@@ -112,3 +138,27 @@ class Selection:
         """The message of an entry, if it is wanted, its position aside."""
         msg = archive.message(entry) if self._may_take(entry) else None
         return msg if msg is not None and self._takes(msg) else None
+
+
+def nothing_matches(folder: Path, wanted: Selection) -> str:
+    """What to say when nothing in the archive is wanted: what there is instead."""
+    archive = ArchiveReader(folder)  # what is damaged is noted where it was read before
+    tags: set[str] = set()
+    begin = next(archive.entries(), None)
+    end = None
+    for entry in archive.entries(archive.last_position() - SAMPLE + 1):
+        msg = archive.message(entry)
+        if msg is not None:
+            end = entry.position, msg
+            tags.update(msg.data if msg.meta.get(EVENT) is None else ())
+    first = archive.message(begin) if begin is not None else None
+    if begin is None or first is None or end is None:
+        return f"no message is committed in {folder} yet"
+    parts = ["no message matches"]
+    if wanted.tags:
+        more = ", …" if len(tags) > MAX_NAMED else ""
+        parts.append(f"tags: {', '.join(sorted(tags)[:MAX_NAMED])}{more}")
+    if wanted.begin != Point() or wanted.end != Point():
+        times = f"{time_text(first.ts, 0, ' ')} to {time_text(end[1].ts, 0, ' ')} UTC"
+        parts.append(f"there are positions {begin.position} to {end[0]}, {times}")
+    return printable("; ".join(parts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,21 @@ from typing import Any
 from fluxrig.archive.marks import EVENT
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
+from fluxrig.journal.frames import STUB
 from fluxrig_tooling.archive.check import check
-from fluxrig_tooling.archive.findings import Checked, CheckTask, Extent
+from fluxrig_tooling.archive.findings import Checked, CheckTask, Extent, Problem, Unread
+from fluxrig_tooling.archive.gaps import gaps_after, gaps_before
 from fluxrig_tooling.archive.pool import in_order
-from fluxrig_tooling.archive.records import records
-from fluxrig_tooling.archive.segments import SegmentFile, placed, read_stub, segments, total_size
+from fluxrig_tooling.archive.records import TO_THE_END, Records
+from fluxrig_tooling.archive.segments import (
+    Placed,
+    UnreadableError,
+    placed,
+    read_stub,
+    segments,
+    size_of,
+    total_size,
+)
 
 MAX_KINDS = 10_000
 """Different sources or tags that are counted; what comes after them is counted together."""
@@ -26,10 +36,14 @@ SMALL = 4 << 20
 
 @dataclass
 class Counts:
-    """How often each source (its id), tag and event of the archive stands in messages."""
+    """How often each source (its id), tag and event of the archive stands in messages.
+
+    `read_bytes`: of segments, as far as messages could be read; `body_bytes`: of these messages by themselves.
+    """
 
     messages: int = 0
     body_bytes: int = 0
+    read_bytes: int = 0
     unreadable: int = 0
     sources: Counter[bytes] = field(default_factory=Counter)
     tags: Counter[str] = field(default_factory=Counter)
@@ -47,6 +61,7 @@ class Counts:
     def merge(self, other: Counts) -> None:
         self.messages += other.messages
         self.body_bytes += other.body_bytes
+        self.read_bytes += other.read_bytes
         self.unreadable += other.unreadable
         self.others += other.others
         for mine, theirs in ((self.sources, other.sources), (self.tags, other.tags), (self.events, other.events)):
@@ -60,9 +75,14 @@ class Counts:
 
 @dataclass
 class Stats(Extent):
-    """Of an archive. `counts` has the times of messages, `damaged` counts segments and a stub."""
+    """Of an archive. `counts` has the times of messages, `damaged` counts segments and a stub.
+
+    `disk_bytes`: the size of all files. `gaps`: what is missing or lost, and what files cannot be read.
+    """
 
     damaged: int = 0
+    disk_bytes: int = 0
+    gaps: list[Problem] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -84,29 +104,45 @@ def survey(folder: Path, jobs: int = 1, progress: Callable[[int, int], None] | N
     if stub:
         stats.removed = stub.ranges
         stats.journal, stats.machine, stats.position = stub.journal, stub.machine, stub.last
-    tasks = _tasks(stats, found)
-    for done, (_, (checked, counts)) in enumerate(in_order(_look, tasks, jobs if total_size(found) > SMALL else 1), 1):
-        if not checked.gone:
-            _add(stats, checked, counts)
+    places = list(placed(found))
+    for each in places:
+        if each.header:
+            stats.journal, stats.machine = each.header.journal, each.header.machine
+            break
+    stats.disk_bytes = total_size(found) + size_of(folder / STUB)
+    if found:
+        stats.gaps += gaps_before(folder, found[0].first)
+    tasks = [CheckTask(each.segment.path, each.segment.first, each.end, each.is_last) for each in places]
+    results = in_order(_look, tasks, jobs if stats.disk_bytes > SMALL else 1)
+    for done, (_, (checked, counts, reading, unread)) in enumerate(results, 1):
+        if unread:
+            stats.gaps.append(unread)
+        else:
+            following = places[done] if done < len(places) else None
+            stats.gaps += _gaps(folder, places[done - 1], reading, following)
+            if not checked.gone:
+                _add(stats, checked, counts)
         if progress:
             progress(done, len(found))
     return stats
 
 
-def _tasks(stats: Stats, found: list[SegmentFile]) -> Iterator[CheckTask]:
-    for each in placed(found):
-        if each.header and not stats.segments:
-            stats.journal, stats.machine = each.header.journal, each.header.machine
-        yield CheckTask(each.segment.path, each.segment.first, each.end, each.is_last)
+def _gaps(folder: Path, place: Placed, reading: Records, following: Placed | None) -> list[Problem]:
+    if following is None:
+        return gaps_after(folder, place.segment, reading, None, None)
+    return gaps_after(folder, place.segment, reading, following.segment, following.header)
 
 
-def _look(task: CheckTask) -> tuple[Checked, Counts]:
+def _look(task: CheckTask) -> tuple[Checked, Counts, Records, Unread | None]:
     checked = check(task)
     counts = Counts()
     codec = FastCodec()
-    end = checked.end if checked.problem is None else 1 << 62
+    # What counts, as the next header says or the last link, also where the chain does not fit.
+    end = checked.end if checked.problem is None else task.end or TO_THE_END
+    reading = Records(task.path, task.first, end)
+    unread = None
     try:
-        for _, _, body in records(task.path, task.first, end):
+        for _, _, body in reading:
             if body is None:
                 counts.unreadable += 1
                 continue
@@ -128,9 +164,14 @@ def _look(task: CheckTask) -> tuple[Checked, Counts]:
                 counts.first_ts = msg.ts
             if counts.last_ts is None or msg.ts > counts.last_ts:
                 counts.last_ts = msg.ts
-    except (FileNotFoundError, LocalError):
-        pass
-    return checked, counts
+    except FileNotFoundError:
+        reading.gone = True
+    except UnreadableError as exc:
+        unread = Unread(task.name, reading.position + 1, reading.byte, exc.reason)
+    except LocalError as exc:
+        unread = Unread(task.name, reading.position + 1, reading.byte, f"({exc})")
+    counts.read_bytes = reading.byte
+    return checked, counts, reading, unread
 
 
 def _add(stats: Stats, checked: Checked, counts: Counts) -> None:

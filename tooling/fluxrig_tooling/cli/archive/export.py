@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fluxrig_tooling.archive.export import FORMATS
+from fluxrig_tooling.cli.archive.folder import folder_argument
 from fluxrig_tooling.cli.archive.options import (
     end_with,
-    folder_argument,
     names_of,
     opened,
     rig_option,
+    say_nothing_matches,
     selected,
     selection_options,
+    warn_of_another_rig,
 )
 from fluxrig_tooling.cli.common import json_option, print_json, refused
 from fluxrig_tooling.cli.terminal import progress
@@ -54,6 +56,9 @@ def command(
     source, tag, value, quality; Parquet has a column for each kind of value, and needs `fluxrig[parquet]`. The file
     appears when it is complete. Exits 1 when part of the archive could not be read.
 
+    In csv, text that begins with = + - @ ' or a tab has a ' before it, so that no spreadsheet takes it for a formula:
+    take one away to have what was sent. Numbers stay as they are.
+
     \b
     Example:
       fluxrig archive export archive --from 2026-11-25 -o november.parquet
@@ -70,15 +75,20 @@ def command(
             raise LocalError(f"{target} exists: name another file with -o, or replace it with --force")
     except LocalError as exc:
         raise refused(str(exc), as_json) from exc
+    wanted = selected(begin, end, tags)
     archive = opened(folder, as_json)
+    names = names_of(rig)
     started = time.monotonic()
     try:
-        messages, rows = _write(archive, selected(begin, end, tags), chosen, target, names_of(rig))
+        messages, rows = _write(archive, wanted, chosen, target, names)
     except LocalError as exc:
         raise refused(str(exc), as_json) from exc
     if target != STDOUT:
         written = {"output": target, "format": chosen, "messages": messages, "rows": rows}
         _report({**written, "bytes": Path(target).stat().st_size}, archive.damage, time.monotonic() - started, as_json)
+    if not messages:
+        say_nothing_matches(archive, wanted)
+    warn_of_another_rig(names, rig)
     end_with(archive.damage)
 
 
@@ -89,7 +99,7 @@ def _write(archive: ArchiveReader, wanted: Selection, chosen: str, target: str, 
 
     messages = 0
     with progress("exporting", archive.size) as bar, output_file(target) as file:
-        writer = exporter(chosen, file, names)
+        writer = exporter(chosen, file, names, wanted.tags)
         for position, msg in wanted.messages(archive, bar.advance):
             writer.write(position, msg)
             messages += 1

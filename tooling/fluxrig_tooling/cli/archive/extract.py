@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fluxrig_tooling.cli.archive.options import end_with, folder_argument, names_of, opened, rig_option
+from fluxrig_tooling.cli.archive.folder import folder_argument
+from fluxrig_tooling.cli.archive.options import (
+    end_with,
+    names_of,
+    opened,
+    rig_option,
+    warn_of_another_rig,
+)
 from fluxrig_tooling.cli.common import Parsed
 from fluxrig_tooling.cli.terminal import paragraph, progress
 from fluxrig_tooling.wording.text import printable
@@ -67,10 +74,13 @@ def command(folder: Path, trace: str, rig: Path | None, as_json: bool) -> None:
                 refs.add(msg.ref_id)
     if not positions:
         end_with(archive.damage)
-        raise click.ClickException(f"no message in {folder} is of trace {trace}")
+        raise click.ClickException(
+            f"no message in {folder} is of trace {trace}: `fluxrig archive show --json` has that of each"
+        )
     if not as_json:
         for text in _others(related(archive, refs, set(positions))):
             click.echo(text)
+    warn_of_another_rig(names, rig)
     end_with(archive.damage)
 
 
@@ -83,7 +93,7 @@ def _block(position: int, msg: FluxMsg, names: Names, positions: dict[bytes, int
     if not is_first:
         yield ""
     source = names.full(msg.src_id)
-    heading = f"position {position}, {time_text(msg.ts, 6, ' ')}"
+    heading = f"position {position}, {time_text(msg.ts, 6, ' ')} UTC"
     yield click.style(heading, bold=True)
     yield f"  id      {id_text(msg.id)}"
     if source:

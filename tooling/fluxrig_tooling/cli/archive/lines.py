@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import click
@@ -22,8 +23,18 @@ TERM = 12
 """Columns of the terms on a page."""
 
 
-def message_line(position: int, msg: FluxMsg, names: Names, machine: str = "", columns: int | None = None) -> str:
-    """Position, time, source, values. A machine other than `machine` is named, bad values and notes stand out."""
+def message_line(
+    position: int,
+    msg: FluxMsg,
+    names: Names,
+    machine: str = "",
+    columns: int | None = None,
+    tags: AbstractSet[str] = frozenset(),
+) -> str:
+    """Position, time, source, values; with `tags`, the values of these alone.
+
+    A machine other than `machine` is named, bad values and notes stand out.
+    """
     source = names.gear(msg.src_id)
     other = msg.meta.get(MACHINE_ID, "")
     if other and other != machine:
@@ -32,7 +43,7 @@ def message_line(position: int, msg: FluxMsg, names: Names, machine: str = "", c
     event = msg.meta.get(EVENT, "")
     marks = [f"[{event}]"] if event else []
     marks += ["[alarm]"] * bool(msg.flags & ALARM) + ["[volatile]"] * (VOLATILE in msg.meta)
-    values = [tag_text(tag, msg) for tag in sorted(msg.data)]
+    values = [tag_text(tag, msg) for tag in sorted(tags & msg.data.keys() if tags else msg.data)]
     text = printable(
         " ".join([*marks, *values]) if event else f"{cut(source, SOURCE):<{SOURCE}} " + " ".join(marks + values)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fluxrig_tooling.cli.archive.folder import folder_argument
 from fluxrig_tooling.cli.archive.options import (
     end_with,
-    folder_argument,
     names_of,
     opened,
     rig_option,
+    say_nothing_matches,
     selected,
     selection_options,
+    warn_of_another_rig,
 )
 from fluxrig_tooling.cli.terminal import columns
 
@@ -60,17 +63,25 @@ def command(
 
     if follow and end is not None:
         raise click.UsageError("--follow has no end, so --to makes no sense with it")
+    wanted = selected(begin, end, tags)
     archive = opened(folder)
     names = names_of(rig)
     machine = archive.machine
-    width = columns()
-    wanted = selected(begin, end, tags)
+    width = columns() if sys.stdout.isatty() else None
+    is_empty = True
     try:
         for position, msg in _messages(archive, wanted, last, follow):
-            click.echo(line(position, msg, names) if as_json else message_line(position, msg, names, machine, width))
+            is_empty = False
+            if as_json:
+                click.echo(line(position, msg, names))
+            else:
+                click.echo(message_line(position, msg, names, machine, width, wanted.tags))
     except KeyboardInterrupt:
         if not follow:
             raise
+    if is_empty and not follow:
+        say_nothing_matches(archive, wanted)
+    warn_of_another_rig(names, rig)
     end_with(archive.damage)
 
 
@@ -82,8 +93,9 @@ def _messages(
     done = wanted.since - 1
     if not follow or last is not None:
         done = archive.last_position()
-        found = wanted.messages(archive, until=done) if last is None else _last(archive, wanted, last, done)
-        yield from found
+        # What comes in meanwhile is for `follow`. Without it, all that is readable behind a damaged place counts.
+        until = done if follow else None
+        yield from wanted.messages(archive) if last is None else _last(archive, wanted, last, done, until)
         if not follow:
             return
     for entry in archive.follow(done + 1):
@@ -95,8 +107,10 @@ def _messages(
             yield entry.position, msg
 
 
-def _last(archive: ArchiveReader, wanted: Selection, count: int, end: int) -> Iterator[tuple[int, FluxMsg]]:
-    """The last `count` that are wanted. Without a filter, those before need not be read."""
+def _last(
+    archive: ArchiveReader, wanted: Selection, count: int, end: int, until: int | None
+) -> Iterator[tuple[int, FluxMsg]]:
+    """The last `count` that are wanted. Without a filter, those before need not be read; `end` is the last position."""
     from dataclasses import replace
 
     from fluxrig_tooling.archive.selection import Point
@@ -104,4 +118,4 @@ def _last(archive: ArchiveReader, wanted: Selection, count: int, end: int) -> It
     if wanted.is_by_position:
         stop = min(end, wanted.end.position if wanted.end.position is not None else end)
         wanted = replace(wanted, begin=Point(position=max(wanted.since, stop - count + 1)))
-    yield from deque(wanted.messages(archive, until=end), maxlen=count)
+    yield from deque(wanted.messages(archive, until=until), maxlen=count)
