@@ -45,6 +45,7 @@ class Supervisor:
     async def end(self, limit_ms: int) -> None:
         """End every task, and wait until they have cleaned up. TransientError when one has not within `limit_ms`."""
         self._ending = True
+        await self._clock.sleep_ms(0)  # what is cancelled before it began never gets as far as to leave `_running`
         for _, task in self._running:
             task.cancel()
         if self._running:

@@ -222,7 +222,7 @@ async def test_the_broker_keeps_what_is_retained_and_publishes_wills():
     assert broker.retained["status"] == b"gone"
     await raises_async(TransientError, session.publish("t", b"3", True, 1000))
     broker.go_down()
-    await raises_async(TransientError, host.mqtt({}).connect(1000))
+    await raises_async(TransientError, host.mqtt({"address": "broker", "port": 1883}).connect(1000))
 
 
 def test_store_secrets_and_entropy():

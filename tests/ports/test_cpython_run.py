@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from fluxrig import registry
 from fluxrig.errors import LocalError
+from fluxrig.gear import Gear
 from fluxrig_ports.cpython.host import CPythonHost
 from fluxrig_ports.cpython.run import run_rack
 from tests.interpreter import ROOT
@@ -74,6 +76,25 @@ def test_it_ends_by_itself_when_its_time_is_over(tmp_path: Path):
         out, _ = process.communicate(timeout=LIMIT_S)
     assert out.splitlines()[-2] == "stopped"
     assert process.returncode == 0
+
+
+class Slow(Gear):
+    """Takes longer to start than its Rack is to run."""
+
+    def init(self, ctx):
+        ctx.spawn("work", asyncio.Event().wait)
+
+    async def start(self):
+        await asyncio.sleep(0.01)
+
+
+async def test_a_rack_that_is_told_to_stop_while_it_starts_waits_for_no_task_that_never_began(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    registry.register("slow", __name__, "Slow")
+    slow = {"name": "s", "type": "slow", "id": bytes(16), "config": {}, "on_error": "drop", "outputs": {}}
+    await run_rack({**EMPTY_RIG, "gears": [slow]}, CPythonHost(tmp_path), asyncio.sleep(0))
+    assert "timed out" not in capsys.readouterr().err
 
 
 async def test_an_error_while_waiting_stops_the_rack_and_is_raised(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
