@@ -14,6 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fluxrig_tooling.archive import segments
+from fluxrig_tooling.archive.check import check
+from fluxrig_tooling.archive.findings import CheckTask, Unread
+from fluxrig_tooling.archive.records import check_records
 from fluxrig_tooling.cli.main import main
 from tests.cli.archives import document, page
 from tests.peers import journal_format as fmt
@@ -81,6 +84,15 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, monke
     (unread,) = report["unread"]
     assert (unread["segment"], unread["reason"]) == (fmt.name(21), reason)
     assert results(report)["unknown"] == [25, 30, 35, 40]
+
+
+def test_a_file_that_may_not_be_read_for_its_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = filled(20).write(tmp_path / "archive") / fmt.name(1)
+    task = CheckTask(path, 1, None, True)
+    result = check(task)
+    deny(monkeypatch, path.name)
+    check_records(task, result)
+    assert isinstance(result.problem, Unread) and "run it as the user" in str(result.problem)
 
 
 @pytest.mark.parametrize("name", [fmt.name(61), "removed"])

@@ -12,8 +12,8 @@ from fluxrig.archive.marks import EVENT
 from fluxrig.errors import FluxError, LocalError
 from fluxrig.fast_codec import FastCodec
 from fluxrig.journal.frames import CURSOR, FRAME, HEADER, LINK, MESSAGE, SEAL
-from fluxrig_tooling.archive.findings import Checked, CheckTask, Problem
-from fluxrig_tooling.archive.segments import opened, read_at
+from fluxrig_tooling.archive.findings import Checked, CheckTask, Problem, Unread
+from fluxrig_tooling.archive.segments import UnreadableError, opened, read_at
 
 WINDOW = 1 << 20
 
@@ -132,5 +132,7 @@ def check_records(task: CheckTask, result: Checked) -> None:
             result.problem = Problem(task.name, reading.position + 1, reading.byte, reason)
     except FileNotFoundError:
         result.gone = True
+    except UnreadableError as exc:
+        result.problem = Unread(task.name, task.first, 0, exc.reason)
     except LocalError as exc:
         result.problem = Problem(task.name, task.first, 0, str(exc))

@@ -105,7 +105,7 @@ def _facts(report: Report) -> Iterator[str]:
     yield fact("machine", report.machine or "-")
     yield fact("journal", report.journal.hex() or "-")
     sealed = f"{report.sealed} of them sealed"
-    yield fact("segments", f"{counted(report.segments, 'segment')}, {sealed}, {rounded_size(report.bytes)}")
+    yield fact("segments", f"{report.segments:,}, {sealed}, {rounded_size(report.bytes)}")
     if report.messages:
         whole = report.messages == report.last - report.first + 1
         verified = "" if whole else f", of which {report.messages:,} could be verified"
