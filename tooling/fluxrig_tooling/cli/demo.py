@@ -142,13 +142,13 @@ def _in_words(stats: dict[str, Any]) -> str:
     whole = stats["bytes_if_unfiltered"]
     archive = stats["archive"]
     chain = "their chain of hashes is whole" if archive["verified"] else "their chain of hashes is BROKEN"
-    share = f"{100 * stats['bytes_sent'] / whole:.0f} % of the bytes" if whole else "nothing read, so no share"
+    part = f"{100 * stats['bytes_sent'] / whole:.0f} % of the bytes that sending every value takes" if whole else "none"
     return "\n\n".join(
         paragraph(text)
         for text in (
             f"{counted(stats['values_read'], 'value')} read in {counted(stats['polls'], 'poll')}, "
             f"{counted(stats['missed_deadlines'], 'deadline')} missed; {counted(stats['events_sent'], 'event')} sent "
-            f"({share} that sending every value takes).",
+            f"({part}).",
             f"{counted(archive['messages'], 'message')} archived before anything left, in "
             f"{rounded_size(archive['bytes'])}: {chain}.",
         )
