@@ -1,7 +1,7 @@
 """uns behind a guaranteed wire while the broker is there: what it gets, and in which order."""
 
 from probes import stop
-from uns_bench import NS, STATUS, P, behind_the_archive, send_each
+from uns_bench import NS, STATUS, P, behind_the_archive, fresh_order, send_each
 
 from fluxrig.errors import TransientError
 
@@ -75,6 +75,21 @@ async def test_late_data_is_history():
     bench.source.emit({"p": 3}, ts=now + NS)
     await bench.pass_ms(10)
     assert bench.published(P) == [(2, True), (1, False), (3, True)]
+
+
+async def test_what_is_written_late_does_not_take_the_place_of_a_newer_value_of_the_same_time():
+    bench = await behind_the_archive(archive={"commit_count": 1000, "commit_ms": 100}).start()
+    bench.host.volumes["archive"].fail = TransientError("no answer")
+    bench.broker.go_down()
+    for n in range(9):
+        bench.source.emit({"p": n})
+    await bench.pass_ms(500)
+    bench.host.volumes["archive"].fail = None
+    bench.broker.up = True
+    await bench.pass_ms(60_000)
+    got = bench.published(P)
+    assert {value for value, retain in got if retain} == {8}
+    assert fresh_order([value for value, retain in got if not retain]) == list(range(8))
 
 
 async def test_while_the_disk_is_away_live_values_go_on():

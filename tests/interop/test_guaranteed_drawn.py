@@ -261,6 +261,7 @@ class Namespace:
 @given(st.lists(BROKER_STEP, max_size=16))
 @example([("send", 15), ("down", 0), ("send", 15), ("pass", 3000), ("send", 3), ("up", 0), ("pass", 1000), ("cut", 0)])
 @example([("slow", 400), ("send", 15), ("pass", 3000), ("send", 15), ("slow", 0)])
+@example([("send", 11), ("down", 0), ("send", 6), ("disk", False), ("pass", 150)])
 def test_the_namespace_is_complete_in_the_end_and_never_goes_back(steps: list[tuple[str, Any]]) -> None:
     async def run() -> None:
         space = Namespace()

@@ -118,7 +118,12 @@ class History:
             if topic is None or (position and position == topic.position):
                 continue
             sent = _sent(topic)
-            if live.is_older(msg, topic) or (position and position < topic.position):
+            # Of two at one time the later has the higher id: the position of a volatile one is not known.
+            if (
+                live.is_older(msg, topic)
+                or (position and position < topic.position)
+                or (topic.ts == msg.ts and topic.newest > msg.id)
+            ):
                 sent.passed_over(position)
             else:
                 topic.take(msg, tag, position)
