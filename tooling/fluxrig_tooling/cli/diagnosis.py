@@ -16,6 +16,7 @@ from fluxrig.host import Host
 from fluxrig.rack import Rack
 from fluxrig_tooling.archive.last import last_problem
 from fluxrig_tooling.rig.probe import FAILED, OK, WARNING, Finding, probe
+from fluxrig_tooling.wording.text import counted
 from fluxrig_tooling.wording.values import rounded_size
 
 DISK_WARNING = 1 << 30
@@ -162,4 +163,4 @@ def loads(rig: dict[str, Any], host: Host) -> Finding:
     except LocalError as exc:
         fix = "compile the rig again with this release, and bring the gears it uses"
         return Finding("rig", FAILED, str(exc), fix)
-    return Finding("rig", OK, f"{len(rig['gears'])} gears load")
+    return Finding("rig", OK, f"takes {counted(len(rig['gears']), 'gear')}")

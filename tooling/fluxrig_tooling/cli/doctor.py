@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from fluxrig_tooling.cli.common import RIG_FILE, compiled, json_option, print_json, rack_option
+from fluxrig_tooling.cli.common import FOLDER, RIG_FILE, compiled, json_option, print_json, rack_option
+from fluxrig_tooling.cli.terminal import fitted, say
+
+COLUMN = 9
+"""Where the text of a finding begins, behind its result."""
 
 STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 
@@ -14,7 +19,7 @@ STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 @click.command("doctor")
 @click.argument("rig", type=RIG_FILE)
 @rack_option
-@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Folder for secrets and files.")
+@click.option("--state", type=FOLDER, metavar="DIR", help="Secrets, archive and files; ~/.config/fluxrig/RACK.")
 @json_option
 def command(rig: Path, rack: str | None, state: Path | None, as_json: bool) -> None:
     """Check that this machine can run RIG, and name the fix for each finding.
@@ -39,9 +44,10 @@ def command(rig: Path, rack: str | None, state: Path | None, as_json: bool) -> N
     else:
         for finding in findings:
             label = click.style(f"{finding.result:<8}", fg=STYLES[finding.result])
-            click.echo(f"{label} {finding.check}: {finding.detail}")
+            detail = fitted(f"{'':<{COLUMN}}{finding.check}: {finding.detail}", sys.stdout)
+            click.echo(f"{label} {detail[COLUMN:]}")
             if finding.fix:
-                click.echo(f"{'':<8} fix: {finding.fix}")
+                say(f"{'':<{COLUMN}}fix: {finding.fix}")
         verdict = "this machine can run the rig"
         if any(finding.fix == RUNS_ALREADY for finding in findings):
             verdict = "the rig runs on this machine already"
