@@ -358,7 +358,9 @@ def test_an_export_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.S
     folder = filled(40_000, group=1000, segment=20_000).write(tmp_path / "archive")
     output = tmp_path / "out" / "big.csv"
     output.parent.mkdir()
-    process = subprocess.Popen([FLUXRIG, "archive", "export", str(folder), "-o", str(output)], stderr=subprocess.PIPE)
+    # Whoever runs the tests may ignore some signals, as nohup does, and so would what is started here.
+    command = ["env", "--default-signal", FLUXRIG, "archive", "export", str(folder), "-o", str(output)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
         while not list(output.parent.iterdir()):
             assert process.poll() is None
